@@ -1,0 +1,62 @@
+# kiln: `make` leaves build/kiln. `make help` lists the rest.
+#
+#   make V=1                 show commands
+#   make CC=clang            another compiler
+#   make SANITIZE=address,undefined
+#   make WERROR=1            warnings are errors (CI)
+
+B         ?= build
+prefix    ?= /usr/local
+CFLAGS    ?= -O2 -g
+PKGS      := libarchive yaml-0.1 libcurl blkid fdisk libcrypto jansson
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(if $(WERROR),-Werror) -Ibuilder \
+             -include builder/base/banned.h $(PKG_CFLAGS) $(SAN) $(CFLAGS)
+ALL_LIBS   = $(PKG_LIBS) -lcrypt -lpthread $(SAN)
+ifdef SANITIZE
+SAN       := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+B         := $(B)-$(subst $(comma),-,$(SANITIZE))
+endif
+comma     := ,
+Q         := $(if $(V),,@)
+
+LIB_SRC   := $(sort $(wildcard builder/base/*.c builder/config/*.c builder/plan/*.c builder/lock/*.c builder/fetch/*.c \
+             builder/deb/*.c builder/oci/*.c builder/tree/*.c builder/wire/*.c builder/boot/*.c builder/disk/*.c \
+             builder/format/*.c builder/guest/*.c builder/vm/*.c builder/steps/*.c))
+CMD_SRC   := $(sort $(wildcard builder/cmd/*.c)) builder/main.c
+UNIT_SRC  := $(sort $(wildcard builder/tests/unit/*_test.c))
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
+CMD_OBJ   := $(CMD_SRC:%.c=$(B)/%.o)
+UNIT_BIN  := $(UNIT_SRC:builder/tests/unit/%.c=$(B)/unit/%)
+
+all: $(B)/kiln
+
+$(B)/kiln: $(CMD_OBJ) $(B)/libkiln.a
+	@echo "  LD      $@"
+	$(Q)$(CC) -o $@ $^ $(ALL_LIBS) $(LDFLAGS)
+
+$(B)/libkiln.a: $(LIB_OBJ)
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/%.o: %.c
+	@echo "  CC      $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# One cmocka program per *_test.c, linked with the whole library.
+$(B)/unit/%: builder/tests/unit/%.c $(B)/libkiln.a
+	@echo "  TEST    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libkiln.a -lcmocka $(ALL_LIBS) $(LDFLAGS)
+
+unit: $(UNIT_BIN)
+
+clean:
+	rm -rf $(B) build-*
+
+.PHONY: all unit clean
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

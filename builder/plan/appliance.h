@@ -1,0 +1,229 @@
+/*
+ * The resolved appliance: what everything after `plan` reads. Built once from a profile and its overlays by
+ * appliance_load(), const from then on. All strings live in its arena. Lists are in a fixed order (services by
+ * layer, then name; containers by service, then instance), so that everything made from it is reproducible.
+ *
+ * Text fields marked (rt) are "runtime text": evaluated as far as the build can; what only the machine knows is
+ * left as references that kiln-agent resolves (docs/formats.md, "Runtime text"):
+ *     ${secret:ID}  ${secret:ID|FILTER}  ${cert:ID:cert|key|ca}  ${fact:NAME}  ${address:CONTAINER}   and $${ for a literal ${
+ */
+#pragma once
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kv {
+	const char *key, *value; /* value may be (rt) */
+	bool secret;		 /* the value contains a secret */
+};
+struct kv_list {
+	struct kv *v;
+	size_t n;
+};
+struct str_list {
+	const char **v; /* NULL-terminated as well */
+	size_t n;
+};
+
+/* A file to place, in a tree at build time or in a container at run time. */
+struct file_spec {
+	const char *path;    /* absolute, inside the tree or container */
+	const char *source;  /* path on the build host to copy from; NULL when `text` is set */
+	const char *text;    /* (rt) content of a rendered template; NULL when `source` is set */
+	const char *owner;   /* user name or number inside that tree; NULL: 0 */
+	const char *group;   /* NULL: the owner's number */
+	unsigned mode;	     /* 0: 0644, or what `source` has of execute bits */
+	bool runtime;	     /* `text` holds runtime references: rendered by the agent into /run */
+	bool secret;	     /* contains a secret */
+};
+struct file_list {
+	struct file_spec *v;
+	size_t n;
+};
+struct dir_spec {
+	const char *path, *owner, *group;
+	unsigned mode;
+};
+
+/* One file tree to compose from Debian packages: the tools, the shared container base, the OS, a container image. */
+struct tree_spec {
+	const char *id;	    /* "tools", "base", "os", "image/SERVICE/CONTAINER" */
+	const char *parent; /* id of the tree below it ("base"), or NULL */
+	bool configure;	    /* run maintainer scripts (not for tools) */
+	struct str_list packages;
+	struct file_list seed;	/* placed before configuration */
+	struct str_list debconf; /* "package question type value" */
+	struct file_list files; /* placed after configuration */
+	struct {
+		struct dir_spec *v;
+		size_t n;
+	} dirs;
+	struct kv_list links;	/* path -> target, made after configuration */
+	struct str_list remove; /* paths and globs taken out at the end */
+	struct str_list mask;	/* units masked (os) */
+	struct str_list enable; /* units enabled (os) */
+};
+
+enum health_kind { HEALTH_NONE, HEALTH_HTTP, HEALTH_HTTPS, HEALTH_TCP, HEALTH_EXEC };
+struct health {
+	enum health_kind kind;
+	unsigned port;
+	const char *path;	 /* http(s) */
+	struct str_list exec;	 /* argv inside the container */
+	unsigned expect[8];	 /* accepted statuses, 0-ended; none: 200..399 */
+	uint64_t interval_ms, timeout_ms, start_ms;
+};
+
+struct volume {
+	const char *name; /* on the machine: "SERVICE-VOLUME" or "SERVICE-VOLUME-INSTANCE" */
+	const char *path; /* in the container */
+	bool read_only;
+};
+struct host_mount { /* a path of the machine shown read-only in the container */
+	const char *host, *path;
+};
+struct publish {
+	const char *address; /* NULL: all */
+	unsigned host_port, port;
+	const char *protocol; /* "tcp" or "udp" */
+	const char *container;
+};
+
+/* One running container: one instance. */
+struct container {
+	const char *name;	 /* unique on the machine: "patroni-1", "haproxy" */
+	const char *base;	 /* its name in the service: "patroni" */
+	const char *service;
+	unsigned instance, instances; /* 1-based */
+	const char *image;	 /* reference in the store: localhost/kiln/SERVICE/CONTAINER:kiln, or upstream's */
+	const struct tree_spec *tree; /* composed images; NULL for others */
+	unsigned address;	 /* offset in the appliance's subnet */
+	struct str_list aliases; /* further names on the network */
+	struct str_list entrypoint, command; /* command: (rt) without secrets */
+	const char *user, *workdir;
+	struct kv_list env;	 /* (rt), none secret */
+	struct kv_list secrets;	 /* (rt) environment whose values are secret */
+	struct file_list files;
+	struct {
+		struct volume *v;
+		size_t n;
+	} volumes;
+	struct {
+		struct host_mount *v;
+		size_t n;
+	} host;
+	struct str_list tmpfs; /* "PATH" or "PATH:OPTIONS" */
+	struct health health;
+	uint64_t memory; /* bytes; 0: none stated */
+	struct str_list capabilities; /* kept; all others are dropped */
+	struct kv_list sysctl, ulimits;
+	struct str_list after;	 /* container names (instances expanded) started and healthy before it */
+	struct str_list after_provision; /* ids of provision graphs that must be done before it */
+	struct {
+		const char *signal;   /* after its files changed: a signal ... */
+		struct str_list exec; /* ... or a command in it */
+	} reload;
+	uint64_t stop_ms;
+	bool writable_root; /* default: read-only */
+};
+
+enum secret_kind { SECRET_BYTES, SECRET_CERT };
+struct secret_spec {
+	const char *id;	      /* "SERVICE/NAME" or "CLAIMANT/CLAIM/NAME" */
+	enum secret_kind kind;
+	unsigned bytes;
+	const char *encoding; /* "hex", "base64", "alnum" */
+	struct str_list names; /* certificates: DNS names */
+	struct str_list containers; /* whose addresses go into the certificate */
+};
+
+struct provision {
+	const char *id;		     /* "SERVICE" or "CLAIMANT.CLAIM" */
+	const char *service;	     /* whose steps these are: the provider */
+	const char *title;
+	struct str_list containers;  /* healthy before it starts */
+	struct str_list after;	     /* other provision ids */
+	json_t *steps;		     /* as in docs/formats.md, strings are (rt) */
+};
+
+struct claim {
+	const char *service, *name; /* claimant */
+	const char *kind;
+	const char *provider; /* service; NULL: optional and unfulfilled */
+	json_t *params;	      /* typed and complete */
+	struct kv_list outputs; /* (rt) */
+	const char *provision; /* id, or NULL */
+	const char *where;     /* file:line:column */
+};
+struct flow {
+	const char *from, *to; /* containers */
+	unsigned port;	       /* 0: all (between containers of one service) */
+	const char *protocol;
+	const char *why;       /* "n8n.db" or "own" */
+};
+struct service {
+	const char *name, *layer, *summary, *dir;
+	size_t first_container, n_containers; /* in appliance.containers */
+	struct str_list egress;		      /* what may leave the machine; empty: nothing */
+};
+
+struct appliance {
+	struct arena arena;
+	const char *name, *summary, *arch, *domain, *suite, *mirror; /* mirror NULL: the host's */
+	const char *file;	/* the profile's path */
+	struct str_list components;
+	struct str_list layers;
+	const char *subnet;	/* "10.213.0.0/24" */
+	struct str_list ssh_keys;
+	struct str_list outputs; /* "raw", "qcow2" */
+	struct str_list kernel_modules; /* for the initrd: from firmware sets and kernel flavour */
+	const char *cmdline;	/* added to the kernel's command line */
+	bool release;		/* slow, small compression */
+	uint64_t machine_memory, machine_disk; /* what it must fit; 0: not stated */
+	uint64_t slot_root, slot_store; /* partition sizes; 0: by content with headroom */
+	unsigned machine_cpus;
+	struct {
+		struct service *v;
+		size_t n;
+	} services;
+	struct {
+		struct container *v;
+		size_t n;
+	} containers;
+	struct {
+		struct tree_spec *v;
+		size_t n;
+	} trees;
+	struct {
+		struct secret_spec *v;
+		size_t n;
+	} secrets;
+	struct {
+		struct provision *v;
+		size_t n;
+	} provisions;
+	struct {
+		struct claim *v;
+		size_t n;
+	} claims;
+	struct {
+		struct flow *v;
+		size_t n;
+	} flows;
+	struct {
+		struct publish *v;
+		size_t n;
+	} published;
+	uint64_t memory_needed, disk_needed; /* the budget's sums */
+};
+
+/* Load, resolve and check a profile. The caller frees it with appliance_free. */
+struct appliance *appliance_load(const char *profile_path, struct err *err);
+void appliance_free(struct appliance *a);
+const struct container *appliance_container(const struct appliance *a, const char *name);
+const struct tree_spec *appliance_tree(const struct appliance *a, const char *id);
+/* The plan as JSON for `kiln plan --json`; the caller owns it. */
+json_t *appliance_json(const struct appliance *a);

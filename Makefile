@@ -7,13 +7,14 @@
 
 B         ?= build
 prefix    ?= /usr/local
+VERSION   := 0.1
 CFLAGS    ?= -O2 -g
 PKGS      := libarchive yaml-0.1 libcurl blkid fdisk libcrypto jansson
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(if $(WERROR),-Werror) -Ibuilder \
-             -include builder/base/banned.h $(PKG_CFLAGS) $(SAN) $(CFLAGS)
+             -DKILN_VERSION=\"$(VERSION)\" -include builder/base/banned.h $(PKG_CFLAGS) $(SAN) $(CFLAGS)
 ALL_LIBS   = $(PKG_LIBS) -lcrypt -lpthread $(SAN)
 ifdef SANITIZE
 SAN       := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all

@@ -1,0 +1,59 @@
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include <unistd.h>
+
+static enum log_level level = LOG_NORMAL; /* the one mutable global of base: set once from the command line */
+
+void log_set(enum log_level l)
+{
+	level = l;
+}
+
+enum log_level log_get(void)
+{
+	return level;
+}
+
+static void line(const char *prefix, const char *fmt, va_list ap)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	strbuf_adds(&b, prefix);
+	strbuf_vaddf(&b, fmt, ap);
+	strbuf_addc(&b, '\n');
+	progress_hide();
+	(void)!write(STDERR_FILENO, b.s, b.len); /* one write: whole lines even with threads */
+}
+
+void log_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line("kiln: warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void log_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level < LOG_NORMAL)
+		return;
+	va_start(ap, fmt);
+	line("kiln: ", fmt, ap);
+	va_end(ap);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level < LOG_VERBOSE)
+		return;
+	va_start(ap, fmt);
+	line("kiln: ", fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,28 @@
+/*
+ * The commands. Each gets its own arguments (argv[0] is the command's name), prints its result to stdout and
+ * returns 0, or -1 with the error for main to print.
+ */
+#pragma once
+#include "base/err.h"
+#include <stdbool.h>
+
+/* Options that every command understands; cmd_options() takes them out of argv before the command sees the rest. */
+struct cmd_globals {
+	bool json;    /* --json: results for machines */
+	bool timings; /* --timings: seconds by step at the end */
+	bool explain; /* --explain: why each step runs */
+	bool offline; /* --offline: never touch the network */
+	unsigned jobs; /* -j N; 0: one per core */
+	const char *cache; /* --cache DIR; NULL: the default */
+	const char *out;   /* --out DIR; NULL: ./out */
+};
+extern struct cmd_globals cmd_globals;
+
+int cmd_plan(int argc, char **argv, struct err *err);
+int cmd_new(int argc, char **argv, struct err *err);
+int cmd_lock(int argc, char **argv, struct err *err);
+int cmd_fetch(int argc, char **argv, struct err *err);
+int cmd_build(int argc, char **argv, struct err *err);
+int cmd_test(int argc, char **argv, struct err *err);
+int cmd_run(int argc, char **argv, struct err *err);
+int cmd_inspect(int argc, char **argv, struct err *err);

@@ -1,0 +1,194 @@
+/* kiln: global options, the table of commands, the one place that prints an error. */
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+struct cmd_globals cmd_globals;
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv, struct err *err);
+	const char *line; /* what it does, in one line */
+};
+
+static const struct command commands[] = {
+	/* in the order of use; each engineer adds a line as the command lands */
+	{NULL, NULL, NULL},
+};
+
+static void print_usage(FILE *f)
+{
+	fputs("usage: kiln COMMAND [OPTIONS]\n\n", f);
+	for (const struct command *c = commands; c->name; c++)
+		fprintf(f, "  %-10s %s\n", c->name, c->line);
+	fputs("\noptions of every command:\n"
+	      "  --json        results for machines, on stdout\n"
+	      "  --timings     seconds by step, at the end\n"
+	      "  --explain     why each step runs\n"
+	      "  --offline     never touch the network\n"
+	      "  -j N          work on N things at once (default: one per core)\n"
+	      "  --cache DIR   downloads and finished steps (default: $XDG_CACHE_HOME/kiln)\n"
+	      "  --out DIR     where images go (default: ./out)\n"
+	      "  -q, -v        say less, say more\n"
+	      "  --help        of kiln or of a command\n"
+	      "  --version\n",
+		f);
+}
+
+/* The value of "--name VALUE" or "--name=VALUE" at argv[*i], or NULL when it is another option. -1 in *i: value
+ * missing. */
+static const char *value_of(const char *name, int argc, char **argv, int *i)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(argv[*i], name, n) != 0)
+		return NULL;
+	if (argv[*i][n] == '=')
+		return argv[*i] + n + 1;
+	if (argv[*i][n])
+		return NULL;
+	if (*i + 1 >= argc) {
+		*i = -1;
+		return "";
+	}
+	return argv[++*i];
+}
+
+/* Take the global options out of argv, wherever they stand before "--". Returns the new argc or -1. */
+static int take_globals(int argc, char **argv, struct err *err)
+{
+	struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {{"--json", &cmd_globals.json}, {"--timings", &cmd_globals.timings},
+		{"--explain", &cmd_globals.explain}, {"--offline", &cmd_globals.offline}};
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		const char *v, *opt = argv[i];
+		bool taken = false;
+		if (strcmp(opt, "--") == 0) {
+			while (i < argc)
+				argv[n++] = argv[i++];
+			break;
+		}
+		for (size_t k = 0; k < ARRAY_SIZE(flags); k++)
+			if (strcmp(opt, flags[k].name) == 0)
+				*flags[k].flag = taken = true;
+		if (taken)
+			continue;
+		if (strcmp(opt, "-q") == 0) {
+			log_set(LOG_QUIET);
+		} else if (strcmp(opt, "-v") == 0) {
+			log_set(LOG_VERBOSE);
+		} else if ((v = value_of("--cache", argc, argv, &i))) {
+			cmd_globals.cache = v;
+		} else if ((v = value_of("--out", argc, argv, &i))) {
+			cmd_globals.out = v;
+		} else if ((v = value_of("-j", argc, argv, &i))) {
+			uint64_t jobs;
+			if (i >= 0 && (!str_to_u64(v, &jobs) || jobs < 1 || jobs > 1024))
+				return err_set(err, ERR_USAGE, "-j: expected a number from 1 to 1024, found \"%s\"", v);
+			cmd_globals.jobs = i >= 0 ? (unsigned)jobs : 0;
+		} else {
+			argv[n++] = argv[i];
+		}
+		if (i < 0)
+			return err_set(err, ERR_USAGE, "%s needs a value", opt);
+	}
+	argv[n] = NULL;
+	return n;
+}
+
+static const struct command *find_command(const char *name, struct err *err)
+{
+	const char *names[ARRAY_SIZE(commands)] = {0};
+
+	for (size_t i = 0; commands[i].name; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+		names[i] = commands[i].name;
+	}
+	err_set(err, ERR_USAGE, "unknown command \"%s\"", name);
+	const char *near = str_nearest(name, names);
+	if (near)
+		err_hint(err, "did you mean \"%s\"?", near);
+	else
+		err_hint(err, "\"kiln --help\" lists the commands");
+	return NULL;
+}
+
+static void print_error(const struct err *e)
+{
+	progress_hide();
+	fprintf(stderr, "kiln: error: %s\n", e->msg);
+	if (e->hint)
+		fprintf(stderr, "kiln: hint: %s\n", e->hint);
+	if (cmd_globals.json) {
+		_cleanup_json_ json_t *j = json_pack("{s:{s:s, s:s, s:s?}}", "error", "kind", err_kind_name(e->kind),
+			"message", e->msg, "hint", e->hint);
+		if (j)
+			json_dumpf(j, stdout, JSON_COMPACT);
+		fputc('\n', stdout);
+	}
+}
+
+static void print_timings(void)
+{
+	_cleanup_json_ json_t *steps = progress_timings();
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(steps, i, s)
+	{
+		if (json_is_true(json_object_get(s, "cached")))
+			continue;
+		fprintf(stderr, "%8.2f s  %-10s %s\n", json_number_value(json_object_get(s, "seconds")),
+			json_string_value(json_object_get(s, "step")), json_string_value(json_object_get(s, "what")));
+	}
+}
+
+static int run(int argc, char **argv, struct err *err)
+{
+	argc = take_globals(argc, argv, err);
+	if (argc < 0)
+		return -1;
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? err_set(err, ERR_USAGE, "a command is missing") : 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("kiln " KILN_VERSION);
+		return 0;
+	}
+	const struct command *c = find_command(argv[1], err);
+	if (!c)
+		return -1;
+	int r = c->run(argc - 1, argv + 1, err);
+	if (cmd_globals.timings)
+		print_timings();
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+
+	signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error like any other */
+	if (run(argc, argv, &err) == 0) {
+		if (fflush(stdout) != 0) {
+			err_sys(&err, errno, "write the result");
+			print_error(&err);
+			return ERR_IO;
+		}
+		return 0;
+	}
+	print_error(&err);
+	return err.kind ? (int)err.kind : ERR_IO;
+}

@@ -173,6 +173,7 @@ struct service {
 struct appliance {
 	struct arena arena;
 	const char *name, *summary, *arch, *domain, *suite, *mirror; /* mirror NULL: the host's */
+	const char *keyring; /* path of the keyring that verifies the mirror; NULL: Debian's archive keyring */
 	const char *file;	/* the profile's path */
 	struct str_list components;
 	struct str_list layers;

@@ -16,7 +16,7 @@ enum log_level log_get(void)
 	return level;
 }
 
-static void line(const char *prefix, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void line(const char *prefix, const char *fmt, va_list ap)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 

@@ -55,9 +55,39 @@ $(B)/unit/%: builder/tests/unit/%.c $(B)/libkiln.a
 
 unit: $(UNIT_BIN)
 
+deps:
+	@builder/scripts/deps
+
+# Tests by level (docs/testing.md): quick 3 minutes, check 45, full as long as it takes. T=PATTERN picks some.
+check-quick: all unit
+	@builder/tests/run quick $(B) $(T)
+check: deps
+	@$(MAKE) --no-print-directory check-installed
+check-installed: all unit lint
+	@builder/tests/run check $(B) $(T)
+check-full: deps
+	@$(MAKE) --no-print-directory all unit lint
+	@builder/tests/run full $(B) $(T)
+
+SCRIPTS   := $(shell git ls-files 2>/dev/null | grep -E '\.(sh|bash)$$|^builder/scripts/|^builder/tests/run$$|^\.ci/run$$')
+C_FILES   := $(shell git ls-files 'builder/*.[ch]' 2>/dev/null)
+lint: lint-order
+	@echo "  LINT    shellcheck, codespell, cppcheck"
+	$(Q)shellcheck -x $(SCRIPTS)
+	$(Q)codespell --skip='*.json,./build*' -L 'ser,te,ans,fo,nd' builder overlays profiles firmware qemu-test docs README.md Makefile
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --enable=warning,portability \
+	    --std=c11 -Ibuilder -j2 $(filter-out builder/tests/%,$(filter %.c,$(C_FILES)))
+# No file includes upward, no circles.
+lint-order:
+	@builder/scripts/include-order
+format:
+	$(Q)clang-format -i $(C_FILES)
+format-check:
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
 clean:
 	rm -rf $(B) build-*
 
-.PHONY: all unit clean
+.PHONY: all unit clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

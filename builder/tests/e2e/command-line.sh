@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The command line: what kiln says of itself and of wrong options.
+# level: quick
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+check 'kiln --help ends with 0' "$kiln" --help
+check 'kiln --version ends with 0' "$kiln" --version
+refused 'an unknown command names the nearest' 1 'kiln: error: unknown command "biuld"
+kiln: hint: did you mean "build"?' "$kiln" biuld
+refused 'a word that is near to nothing' 1 'kiln: error: unknown command "xyzzy"
+kiln: hint: "kiln --help" lists the commands' "$kiln" xyzzy
+refused '-j without a number' 1 'kiln: error: -j: expected a number from 1 to 1024, found "many"' "$kiln" build -j many
+refused '-j 0' 1 'kiln: error: -j: expected a number from 1 to 1024, found "0"' "$kiln" build -j 0
+refused '--cache without a value' 1 'kiln: error: --cache needs a value' "$kiln" build --cache

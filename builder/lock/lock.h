@@ -10,7 +10,8 @@
  *     lock_fetch(&l, cache, opts, err)                     download what is not in the cache
  *     const struct lock_set *s = lock_set(&l, "os");       s->v[i]->name, ->version, ->sha256
  *
- * Package keys are NAME:ARCH with the architecture of the package itself ("adduser:all"). Packages are sorted by key, sets by id.
+ * Package keys are NAME:ARCH with the architecture of the package itself ("adduser:all"). Packages are sorted by key,
+ * sets by id.
  */
 #pragma once
 #include "base/err.h"
@@ -74,7 +75,8 @@ int lock_parse(const char *text, size_t len, const char *name, struct lock *ret,
 char *lock_text(const struct lock *l) __attribute__((returns_nonnull));
 int lock_write(const char *path, const struct lock *l, struct err *err);
 
-/* Hash of what the appliance asks for: suite, architecture, components, mirror, keyring and every tree's parent and packages. */
+/* Hash of what the appliance asks for: suite, architecture, components, mirror, keyring and every tree's parent and
+ * packages. */
 void lock_request(const struct appliance *a, char hex[HASH_HEX]);
 bool lock_fits(const struct lock *l, const struct appliance *a);
 
@@ -84,9 +86,9 @@ const struct lock_package *lock_package(const struct lock *l, const char *key); 
 char *lock_uri(const struct lock *l, const struct lock_package *p) __attribute__((returns_nonnull));
 
 /*
- * Resolve an appliance's trees by apt in a private root (CACHE/apt/KEY). Errors: ERR_RESOLVE (a package that does not exist or cannot be
- * installed), ERR_NETWORK, ERR_VERIFY (signature), ERR_CONFIG (no mirror), ERR_TOOL (no apt on this host).
- * offline: only the index fetched earlier.
+ * Resolve an appliance's trees by apt in a private root (CACHE/apt/KEY). Errors: ERR_RESOLVE (a package that does not
+ * exist or cannot be installed), ERR_NETWORK, ERR_VERIFY (signature), ERR_CONFIG (no mirror), ERR_TOOL (no apt on this
+ * host). offline: only the index fetched earlier.
  */
 int lock_resolve(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
 /* Download the packages that the cache lacks. opts may be NULL. */

@@ -16,8 +16,8 @@
  * reference). `owner` may be a name or a number, NULL is 0; `group` NULL is the owner's own group (a bare number: the
  * same number).
  */
-typedef int (*wire_user_fn)(
-	void *arg, const struct container *c, const char *owner, const char *group, uint32_t *uid, uint32_t *gid, struct err *err);
+typedef int (*wire_user_fn)(void *arg, const struct container *c, const char *owner, const char *group, uint32_t *uid,
+	uint32_t *gid, struct err *err);
 
 struct wire_facts {
 	const char *version; /* of the image, for os-release and machine.json */

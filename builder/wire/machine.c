@@ -1,0 +1,269 @@
+/* /usr/lib/kiln/machine.json: what kiln-agent knows of the appliance (docs/formats.md, "Machine file"). */
+#include "base/json.h"
+#include "base/str.h"
+#include "wire/parts.h"
+
+static void set(json_t *o, const char *key, json_t *v)
+{
+	json_object_set_new(o, key, v);
+}
+
+static void set_str(json_t *o, const char *key, const char *v)
+{
+	if (v)
+		set(o, key, json_string(v));
+}
+
+static void set_u64(json_t *o, const char *key, uint64_t v)
+{
+	set(o, key, json_integer((json_int_t)v));
+}
+
+static json_t *strings(const struct str_list *list)
+{
+	json_t *j = json_array();
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(j, json_string(list->v[i]));
+	return j;
+}
+
+static json_t *services(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->services.n; i++) {
+		const struct service *s = &a->services.v[i];
+		json_t *o = json_object(), *names = json_array();
+		set_str(o, "name", s->name);
+		set_str(o, "layer", s->layer);
+		set_str(o, "summary", s->summary);
+		for (size_t k = 0; k < s->n_containers; k++)
+			json_array_append_new(names, json_string(a->containers.v[s->first_container + k].name));
+		set(o, "containers", names);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *health(const struct health *h)
+{
+	static const char *const kinds[] = {"none", "http", "https", "tcp", "exec"};
+	json_t *o = json_object(), *expect = json_array();
+	set_str(o, "kind", kinds[h->kind]);
+	if (h->port)
+		set_u64(o, "port", h->port);
+	set_str(o, "path", h->path);
+	if (h->exec.n)
+		set(o, "exec", strings(&h->exec));
+	for (size_t i = 0; i < ARRAY_SIZE(h->expect) && h->expect[i]; i++)
+		json_array_append_new(expect, json_integer(h->expect[i]));
+	set(o, "expect", expect);
+	set_u64(o, "interval", h->interval_ms);
+	set_u64(o, "timeout", h->timeout_ms);
+	set_u64(o, "start", h->start_ms);
+	return o;
+}
+
+static int files(const struct container *c, const struct wire_facts *f, json_t *list, struct err *err)
+{
+	for (size_t i = 0; i < c->files.n; i++) {
+		const struct file_spec *s = &c->files.v[i];
+		if (!wire_file_is_rendered(s))
+			continue;
+		uint32_t uid, gid;
+		if (f->user(f->user_arg, c, s->owner, s->group, &uid, &gid, err) < 0)
+			return err_wrap(err, "container %s: %s", c->name, s->path);
+		json_t *o = json_object();
+		json_array_append_new(list, o);
+		set_str(o, "path", s->path);
+		set_str(o, "text", s->text);
+		set_u64(o, "mode", s->mode ? s->mode : s->secret ? 0400 : 0644);
+		set_u64(o, "uid", uid);
+		set_u64(o, "gid", gid);
+	}
+	return 0;
+}
+
+static json_t *env(const struct container *c)
+{
+	json_t *list = json_array();
+	for (size_t k = 0; k < c->env.n + c->secrets.n; k++) {
+		const struct kv *e = k < c->env.n ? &c->env.v[k] : &c->secrets.v[k - c->env.n];
+		if (k < c->env.n && !wire_env_is_rendered(e))
+			continue;
+		json_t *o = json_object();
+		set_str(o, "name", e->key);
+		set_str(o, "value", e->value);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *reload(const struct container *c)
+{
+	if (!c->reload.signal && !c->reload.exec.n)
+		return json_null();
+	json_t *o = json_object();
+	if (c->reload.exec.n)
+		set(o, "exec", strings(&c->reload.exec));
+	else
+		set_str(o, "signal", c->reload.signal);
+	return o;
+}
+
+static int containers(const struct appliance *a, const struct wire_facts *f, json_t *list, struct err *err)
+{
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		json_t *o = json_object(), *rendered = json_array();
+		json_array_append_new(list, o);
+		set_str(o, "name", c->name);
+		set_str(o, "service", c->service);
+		for (size_t s = 0; s < a->services.n; s++)
+			if (str_eq(a->services.v[s].name, c->service))
+				set_str(o, "layer", a->services.v[s].layer);
+		set(o, "unit", json_sprintf("%s.service", c->name));
+		set_u64(o, "address", c->address);
+		set_u64(o, "memory", c->memory);
+		set(o, "health", health(&c->health));
+		set(o, "env", env(c));
+		set(o, "reload", reload(c));
+		set(o, "files", rendered);
+		if (files(c, f, rendered, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static json_t *secrets(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->secrets.n; i++) {
+		const struct secret_spec *s = &a->secrets.v[i];
+		json_t *o = json_object();
+		set_str(o, "id", s->id);
+		if (s->kind == SECRET_CERT) {
+			json_t *cert = json_object();
+			set(cert, "names", strings(&s->names));
+			set(cert, "containers", strings(&s->containers));
+			set(o, "certificate", cert);
+		} else {
+			set_u64(o, "bytes", s->bytes);
+			set_str(o, "encoding", s->encoding ? s->encoding : "hex");
+		}
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *provisions(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->provisions.n; i++) {
+		const struct provision *p = &a->provisions.v[i];
+		json_t *o = json_object();
+		set_str(o, "id", p->id);
+		set_str(o, "service", p->service);
+		set_str(o, "title", p->title);
+		set(o, "unit", json_sprintf("kiln-provision@%s.service", p->id));
+		set(o, "containers", strings(&p->containers));
+		set(o, "after", strings(&p->after));
+		set(o, "steps", p->steps ? json_deep_copy(p->steps) : json_array());
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *flows(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->flows.n; i++) {
+		const struct flow *w = &a->flows.v[i];
+		json_t *o = json_object();
+		set_str(o, "from", w->from);
+		set_str(o, "to", w->to);
+		set_u64(o, "port", w->port);
+		set_str(o, "protocol", w->protocol);
+		set_str(o, "why", w->why);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *published(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->published.n; i++) {
+		const struct publish *p = &a->published.v[i];
+		json_t *o = json_object();
+		set_str(o, "address", p->address);
+		set_u64(o, "host_port", p->host_port);
+		set_u64(o, "port", p->port);
+		set_str(o, "protocol", p->protocol);
+		set_str(o, "container", p->container);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+/* "any:587/tcp", "192.0.2.0/24:53/udp", "any" -> where to, port (0: all), protocol (tcp). */
+static int egress_rule(json_t *o, const char *text, struct err *err)
+{
+	const char *colon = strchr(text, ':'), *slash = colon ? strchr(colon, '/') : NULL;
+	_cleanup_free_ char *to = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+	uint64_t port = 0;
+	if (colon) {
+		_cleanup_free_ char *number =
+			slash ? xstrndup(colon + 1, (size_t)(slash - colon - 1)) : xstrdup(colon + 1);
+		if (!str_to_u64(number, &port) || !port || port > 65535)
+			return err_set(err, ERR_CONFIG, "egress \"%s\": \"%s\" is not a port", text, number);
+	}
+	const char *protocol = slash ? slash + 1 : "tcp";
+	if (!str_eq(protocol, "tcp") && !str_eq(protocol, "udp"))
+		return err_set(err, ERR_CONFIG, "egress \"%s\": the protocol is tcp or udp", text);
+	set_str(o, "to", to);
+	set_u64(o, "port", port);
+	set_str(o, "protocol", protocol);
+	return 0;
+}
+
+static int egress(const struct appliance *a, json_t *list, struct err *err)
+{
+	for (size_t i = 0; i < a->services.n; i++) {
+		const struct service *s = &a->services.v[i];
+		for (size_t k = 0; k < s->n_containers * s->egress.n; k++) {
+			json_t *o = json_object();
+			json_array_append_new(list, o);
+			set_str(o, "container", a->containers.v[s->first_container + k / s->egress.n].name);
+			if (egress_rule(o, s->egress.v[k % s->egress.n], err) < 0)
+				return err_wrap(err, "service %s", s->name);
+		}
+	}
+	return 0;
+}
+
+int wire_machine(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err)
+{
+	_cleanup_json_ json_t *m = json_object();
+	json_t *net = json_object(), *running = json_array(), *out = json_array();
+	set_u64(m, "kiln", 1);
+	set_str(m, "name", a->name);
+	set_str(m, "version", f->version);
+	set_str(m, "domain", a->domain);
+	set_u64(m, "epoch", f->epoch);
+	set_str(net, "name", WIRE_NETWORK);
+	set_str(net, "bridge", WIRE_BRIDGE);
+	set_str(net, "subnet", a->subnet);
+	set(m, "network", net);
+	set(m, "services", services(a));
+	set(m, "containers", running);
+	set(m, "secrets", secrets(a));
+	set(m, "provision", provisions(a));
+	set(m, "flows", flows(a));
+	set(m, "publish", published(a));
+	set(m, "egress", out);
+	if (containers(a, f, running, err) < 0 || egress(a, out, err) < 0)
+		return -1;
+	_cleanup_free_ char *text = json_canonical(m);
+	wire_add_text(w, "/usr/lib/kiln/machine.json", 0644, text);
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* The parts of a wiring; each adds its files. Private to builder/wire. */
+#pragma once
+#include "wire/wire.h"
+
+#define WIRE_AGENT "/usr/lib/kiln/kiln-agent"
+#define WIRE_UNITS "/usr/lib/systemd/system"
+#define WIRE_BRIDGE "kiln0"
+#define WIRE_NETWORK "kiln"
+
+/* Add a file with this text (copied), owned by root, or a link. */
+void wire_add_text(struct wire_files *w, const char *path, unsigned mode, const char *text);
+void wire_add_link(struct wire_files *w, const char *path, const char *target);
+
+/* What the machine file says about one container's file or variable is known only there. */
+bool wire_file_is_rendered(const struct file_spec *f);
+bool wire_env_is_rendered(const struct kv *e);
+
+int wire_machine(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err);
+int wire_quadlet(const struct appliance *a, const struct container *c, struct wire_files *w, struct err *err);
+/* Start order of provision graphs, and what belongs to which target. */
+int wire_units(const struct appliance *a, struct wire_files *w, struct err *err);
+/* os-release, the clock's lower bound, ssh keys; masked and enabled units of the OS tree. */
+int wire_os(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err);

@@ -16,11 +16,11 @@ WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wf
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(if $(WERROR),-Werror) -Ibuilder \
              -DKILN_VERSION=\"$(VERSION)\" -include builder/base/banned.h $(PKG_CFLAGS) $(SAN) $(CFLAGS)
 ALL_LIBS   = $(PKG_LIBS) -lcrypt -lpthread $(SAN)
+comma     := ,
 ifdef SANITIZE
 SAN       := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 B         := $(B)-$(subst $(comma),-,$(SANITIZE))
 endif
-comma     := ,
 Q         := $(if $(V),,@)
 
 LIB_SRC   := $(sort $(wildcard builder/base/*.c builder/config/*.c builder/plan/*.c builder/lock/*.c builder/fetch/*.c \

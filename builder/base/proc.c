@@ -40,8 +40,7 @@ static bool kept(int fd, const int *keep)
 	return false;
 }
 
-/* Everything from 3 up but the kept ones is closed at exec. Async-signal-safe. */
-static void close_others(const int *keep)
+void proc_close_others(const int *keep)
 {
 	unsigned from = 3;
 	int next;
@@ -90,7 +89,7 @@ static _Noreturn void child(
 			keep[i] = o->keep[i];
 		keep[n] = fds->status;
 		keep[n + 1] = -1;
-		close_others(keep);
+		proc_close_others(keep);
 		if (!kept(fds->status, o->keep))
 			(void)fcntl(fds->status, F_SETFD, FD_CLOEXEC);
 		execve(path, (char *const *)argv, o->env ? (char *const *)o->env : environ);
@@ -247,12 +246,12 @@ int proc_run(const char *const *argv, const struct proc_opts *opts, struct err *
 	static const struct proc_opts none;
 	const struct proc_opts *o = opts ? opts : &none;
 	_cleanup_strbuf_ struct strbuf tail = STRBUF_INIT;
-	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), logfd = -1;
-	int out[2] = {-1, -1}, errp[2] = {-1, -1};
+	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), opened = -1;
+	int logfd = o->log_fd ? o->log_fd : -1, out[2] = {-1, -1}, errp[2] = {-1, -1};
 
 	if (null < 0)
 		return err_sys(err, errno, "open /dev/null");
-	if (o->log && (logfd = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0)
+	if (o->log && (logfd = opened = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0)
 		return err_sys(err, errno, "open log %s", o->log);
 	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errp, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "start %s", argv[0]);

@@ -18,6 +18,7 @@ struct proc_opts {
 	struct strbuf *capture_err; /* when set, stderr goes here instead of the error text */
 	bool merge;		/* with capture: stderr goes there too */
 	const char *log;	/* file to which all output is appended, or NULL */
+	int log_fd;		/* the same as an open descriptor; 0: none */
 	uint64_t timeout_ms;	/* 0: none */
 	int ok_status;		/* besides 0 this exit status is a success as well; returned by proc_run */
 };
@@ -37,6 +38,9 @@ struct proc {
 int proc_start(struct proc *p, const char *const *argv, const struct proc_opts *opts, struct err *err);
 int proc_wait(struct proc *p, struct err *err); /* 0 or -1 as proc_run; releases p */
 void proc_kill(struct proc *p);			/* SIGKILL, reap, release; nothing when not running */
+
+/* In a forked child: close everything from 3 up but the kept ones (ended by -1). Async-signal-safe. */
+void proc_close_others(const int *keep);
 
 /* Full path of a program in PATH or /usr/sbin:/sbin, or NULL. The caller frees it. */
 char *proc_which(const char *name);

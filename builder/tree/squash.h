@@ -35,7 +35,8 @@ struct squash_extra {
 	uint32_t major, minor;
 };
 struct root_spec {
-	const char *overlay;	   /* plain directory on top (wired files: root owns them, 0755 or 0644), or NULL */
+	const char *overlay; /* directory on top: its files as they are, its directories 0755 or as the OS has them; or
+				NULL */
 	const char *const *layers; /* the OS tree's directories, top first, NULL-terminated */
 	const struct squash_extra *extras;
 	size_t n_extras;

@@ -28,9 +28,11 @@ static inline size_t tar_padding(uint64_t size)
 }
 #define TAR_END 1024 /* bytes of zeros at the end of an archive */
 
-/* Where an archive goes: a descriptor, a hash, both. `write` takes all of it or fails. */
+/* Where an archive goes. `write` takes all of it or fails. */
 struct tar_sink {
 	int (*write)(struct tar_sink *s, const void *data, size_t n, struct err *err);
+	/* NULL, or told that the header of `m` is written and its content follows. */
+	int (*member)(struct tar_sink *s, const struct tar_member *m, struct err *err);
 };
 
 /* A stream of members. Zero-initialise, set sink. */
@@ -65,7 +67,7 @@ enum tar_form {
 	TAR_LAYER,   /* whiteouts as ".wh.NAME" files (OCI image layer specification) */
 };
 /*
- * One node under `prefix` ("" or ending in "/"). In the layer form the root is left out; an opaque directory is
- * followed by its ".wh..wh..opq".
+ * One node under `prefix` ("" or ending in "/"). The root is left out in both forms: who reads the archive ignores it.
+ * In the layer form an opaque directory is followed by its ".wh..wh..opq".
  */
 int tar_node(struct tar_out *t, const char *prefix, const struct node *n, enum tar_form form, struct err *err);

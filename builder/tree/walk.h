@@ -32,8 +32,7 @@ struct node {
 	const struct xattr
 		*xattrs; /* sorted by name: security.capability (version 2 form) and user.*; none of overlayfs */
 	size_t n_xattrs;
-	int dir; /* directory and name by which node_open finds it */
-	const char *name;
+	int fd; /* a file's content, open for reading at its start; -1 for all else */
 };
 
 struct walk_opts {
@@ -44,9 +43,14 @@ struct walk_opts {
 	 * visited. 0: all are the tree. A whiteout or opaque mark is reported only where the parents have that path.
 	 */
 	size_t own;
-	/* How many at the top are plain directories of the build user: root owns all, modes 0755 and 0644 by the
-	 * owner's x bit. */
+	/*
+	 * How many at the top are made by the build, not by overlayfs: they have no marks, all their times are the
+	 * epoch, and their directories only lead to their files: one that a layer below has keeps that owner and mode,
+	 * else it is 0755, root's.
+	 */
 	size_t plain;
+	/* Those layers' files are the build user's: make them root's, 0755 or 0644 by the owner's x bit. */
+	bool normalise;
 	uint64_t epoch; /* seconds; later times become this */
 };
 typedef int (*walk_fn)(const struct node *n, void *arg, struct err *err);
@@ -57,5 +61,3 @@ typedef int (*walk_fn)(const struct node *n, void *arg, struct err *err);
  * would take it for a whiteout), a capability of another namespace, and fn's own.
  */
 int walk_stack(const struct walk_opts *opts, walk_fn fn, void *arg, struct err *err);
-/* Open a file's content for reading; checks that it is still the file that was walked over. Descriptor or -1. */
-int node_open(const struct node *n, struct err *err);

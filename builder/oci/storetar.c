@@ -1,0 +1,141 @@
+/* The store as a tar stream: directories, then each layer, then the images; images.json last, so that a cut stream has
+ * none. */
+#include "base/mem.h"
+#include "base/path.h"
+#include "oci/storefmt.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ROOT "containers/"
+
+struct stream {
+	const struct store *s;
+	struct tar_out *t;
+	uint64_t epoch;
+	char prefix[160]; /* of the layer being written */
+};
+
+static int put_dir(struct stream *w, uint32_t mode, const char *name, struct err *err)
+{
+	return tar_dir(w->t, name, mode, w->epoch, err);
+}
+
+static int put_text(struct stream *w, const char *name, const char *text, struct err *err)
+{
+	return tar_file(w->t, name, w->epoch, text, strlen(text), err);
+}
+
+static int put_layer_node(const struct node *n, void *arg, struct err *err)
+{
+	struct stream *w = arg;
+	return tar_node(w->t, w->prefix, n, TAR_OVERLAY, err);
+}
+
+static int put_split(struct stream *w, const struct store_layer *l, struct err *err)
+{
+	char name[160];
+	struct stat st;
+	_cleanup_free_ char *path = path_join(l->src->index, "tar-split.gz");
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return err_sys(err, errno, "%s", path);
+	snprintf(name, sizeof name, ROOT "overlay-layers/%s.tar-split.gz", l->id);
+	struct tar_member m = {
+		.name = name, .type = '0', .mode = 0644, .mtime = w->epoch, .size = (uint64_t)st.st_size};
+	return tar_add_fd(w->t, &m, fd, err);
+}
+
+static int put_layer(struct stream *w, const struct store_layer *l, struct err *err)
+{
+	char name[192], target[96];
+	snprintf(name, sizeof name, ROOT "overlay/l/%s", l->link);
+	snprintf(target, sizeof target, "../%s/diff", l->id);
+	struct tar_member link = {.name = name, .type = '2', .mode = 0777, .mtime = w->epoch, .link = target};
+	if (tar_add(w->t, &link, NULL, err))
+		return -1;
+	snprintf(name, sizeof name, ROOT "overlay/%s/", l->id);
+	if (put_dir(w, 0755, name, err))
+		return -1;
+	snprintf(name, sizeof name, ROOT "overlay/%s/link", l->id);
+	if (put_text(w, name, l->link, err))
+		return -1;
+	snprintf(name, sizeof name, ROOT "overlay/%s/lower", l->id);
+	if (l->lower && put_text(w, name, l->lower, err))
+		return -1;
+	snprintf(w->prefix, sizeof w->prefix, ROOT "overlay/%s/diff/", l->id);
+	/* The mode containers see on "/": that of the top layer's directory. */
+	if (put_dir(w, 0555, w->prefix, err))
+		return -1;
+	size_t own;
+	_cleanup_free_ const char **stack = layer_stack(l->src, &own);
+	struct walk_opts opts = {.layers = stack, .own = own, .epoch = l->info.epoch};
+	if (walk_stack(&opts, put_layer_node, w, err))
+		return err_wrap(err, "image layer %s", l->src->dirs[0]);
+	return put_split(w, l, err);
+}
+
+static int put_image(struct stream *w, const struct store_record *r, struct err *err)
+{
+	struct store_item items[STORE_ITEMS];
+	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
+	store_items(r, items);
+	strbuf_addf(&name, ROOT "overlay-images/%s/", r->image.id);
+	size_t len = name.len;
+	if (put_dir(w, 0755, name.s, err))
+		return -1;
+	for (size_t i = 0; i < STORE_ITEMS; i++) {
+		name.len = len;
+		store_item_name(&name, items[i].key);
+		if (put_text(w, name.s, items[i].data, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int put_data_node(const struct node *n, void *arg, struct err *err)
+{
+	struct stream *w = arg;
+	return tar_node(w->t, "data/", n, TAR_OVERLAY, err);
+}
+
+static int put_data(struct stream *w, struct err *err)
+{
+	const char *layers[] = {w->s->data, NULL};
+	struct walk_opts opts = {.layers = layers, .plain = 1, .normalise = true, .epoch = w->epoch};
+	return w->s->data ? walk_stack(&opts, put_data_node, w, err) : 0;
+}
+
+static int put_dirs(struct stream *w, struct err *err)
+{
+	static const char *const dirs[] = {
+		ROOT, ROOT "overlay/", ROOT "overlay/l/", ROOT "overlay-images/", ROOT "overlay-layers/", "data/"};
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (put_dir(w, 0755, dirs[i], err))
+			return -1;
+	return put_data(w, err);
+}
+
+int store_write(const struct store *s, struct tar_out *t, uint64_t epoch, struct err *err)
+{
+	struct stream w = {.s = s, .t = t, .epoch = epoch};
+	_cleanup_free_ char *layers = store_layers_json(s);
+	_cleanup_free_ char *images = store_images_json(s);
+	if (put_dirs(&w, err))
+		return -1;
+	for (size_t i = 0; i < s->layers.n; i++)
+		if (put_layer(&w, &s->layers.v[i], err))
+			return -1;
+	/* The lock files must exist: podman cannot make them on a read-only file system. */
+	if (put_text(&w, ROOT "overlay-layers/layers.json", layers, err) ||
+		put_text(&w, ROOT "overlay-layers/layers.lock", "", err))
+		return -1;
+	for (size_t i = 0; i < s->records.n; i++)
+		if (put_image(&w, &s->records.v[i], err))
+			return -1;
+	if (put_text(&w, ROOT "overlay-images/images.lock", "", err))
+		return -1;
+	return put_text(&w, ROOT "overlay-images/images.json", images, err);
+}

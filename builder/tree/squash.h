@@ -4,16 +4,15 @@
  */
 #pragma once
 #include "base/err.h"
-#include "tree/namespace.h"
 #include "tree/tar.h"
 #include "tree/walk.h"
 
 struct squash_opts {
-	const struct ns_view *tools; /* the tree that holds sqfstar */
-	const char *out;	     /* the file to make; appears whole or not at all */
-	uint64_t epoch;		     /* time of the file system and its root directory */
-	bool release;		     /* zstd 9 with 1 MiB blocks instead of zstd 3 */
-	unsigned threads;	     /* 0: one per core */
+	const char *const *tools; /* layers of the tree that holds sqfstar, nearest first, NULL-terminated */
+	const char *out;	  /* the file to make; appears whole or not at all */
+	uint64_t epoch;		  /* time of the file system and its root directory */
+	bool release;		  /* zstd 9 with 1 MiB blocks instead of zstd 3 */
+	unsigned threads;	  /* 0: one per core */
 };
 struct squash_stat {
 	uint64_t stream; /* bytes of the tar stream */

@@ -27,7 +27,6 @@ int tools_run_with(const struct tools *t, const char *dir, const struct ns_bind 
 
 /*
  * The host path of a regular file of a layered tree: from the nearest layer that has it; links are followed inside each
- * layer only. `path` has no leading slash. The caller frees it; NULL when no layer has it (err says which file of
- * what).
+ * layer only. `path` has no leading slash. The caller frees it; NULL when no layer has it (err says which file of what).
  */
 char *tree_file(const char *const *lowers, const char *path, struct err *err);

@@ -1,0 +1,110 @@
+#include "lock/lock.h"
+#include "base/str.h"
+#include <string.h>
+
+void lock_release(struct lock *l)
+{
+	arena_release(&l->arena);
+	free(l->sources.v);
+	free(l->packages.v);
+	for (size_t i = 0; i < l->sets.n; i++)
+		free(l->sets.v[i].v);
+	free(l->sets.v);
+	*l = (struct lock){0};
+}
+
+char *lock_path(const char *profile)
+{
+	size_t n = strlen(profile);
+
+	if (str_ends(profile, ".yaml"))
+		n -= strlen(".yaml");
+	return xasprintf("%.*s.lock", (int)n, profile);
+}
+
+static int by_string(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void hash_list(struct hash *h, const struct str_list *list, bool sorted)
+{
+	_cleanup_free_ const char **v = xcalloc(list->n + 1, sizeof *v);
+
+	hash_field_u64(h, list->n);
+	for (size_t i = 0; i < list->n; i++)
+		v[i] = list->v[i];
+	if (sorted)
+		qsort(v, list->n, sizeof *v, by_string);
+	for (size_t i = 0; i < list->n; i++)
+		hash_field(h, v[i]);
+}
+
+void lock_request(const struct appliance *a, char hex[HASH_HEX])
+{
+	struct hash *h = hash_new();
+
+	hash_field(h, "kiln lock 1");
+	hash_field(h, a->suite);
+	hash_field(h, a->arch);
+	hash_field(h, a->mirror);
+	hash_list(h, &a->components, false);
+	hash_field_u64(h, a->trees.n);
+	for (size_t i = 0; i < a->trees.n; i++) {
+		hash_field(h, a->trees.v[i].id);
+		hash_field(h, a->trees.v[i].parent);
+		hash_list(h, &a->trees.v[i].packages, true);
+	}
+	hash_end(h, hex);
+}
+
+bool lock_fits(const struct lock *l, const struct appliance *a)
+{
+	char wanted[HASH_HEX];
+
+	lock_request(a, wanted);
+	return strcmp(l->request, wanted) == 0;
+}
+
+static int set_by_id(const void *key, const void *elem)
+{
+	return strcmp(key, ((const struct lock_set *)elem)->id);
+}
+
+const struct lock_set *lock_set(const struct lock *l, const char *id)
+{
+	return l->sets.n ? bsearch(id, l->sets.v, l->sets.n, sizeof *l->sets.v, set_by_id) : NULL;
+}
+
+static int package_by_key(const void *key, const void *elem)
+{
+	return strcmp(key, ((const struct lock_package *)elem)->key);
+}
+
+const struct lock_package *lock_package(const struct lock *l, const char *key)
+{
+	return l->packages.n ? bsearch(key, l->packages.v, l->packages.n, sizeof *l->packages.v, package_by_key) : NULL;
+}
+
+/* A path in an index is text; in an address some bytes must be escaped (RFC 3986). '%' is, as it is a plain byte of the
+ * file's name. */
+static void add_escaped(struct strbuf *b, const char *path)
+{
+	for (; *path; path++) {
+		unsigned char c = (unsigned char)*path;
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("/-_.~", c))
+			strbuf_addc(b, (char)c);
+		else
+			strbuf_addf(b, "%%%02x", c);
+	}
+}
+
+char *lock_uri(const struct lock *l, const struct lock_package *p)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	strbuf_adds(&b, l->sources.v[p->source].uri);
+	strbuf_addc(&b, '/');
+	add_escaped(&b, p->path);
+	return strbuf_steal(&b);
+}

@@ -1,0 +1,367 @@
+/* The lock as a file: canonical JSON out, strictly checked JSON in. A lock may come from anywhere: nothing in it is
+ * believed. */
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "lock/lock.h"
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { LOCK_FORMAT = 1, LOCK_MAX = 64 << 20 };
+/* No .deb is larger than its ar header can say: ten decimal digits. */
+static const uint64_t deb_max = 9999999999;
+static const uint64_t epoch_max = 253402300799; /* the year 9999 */
+
+static bool only_of(const char *s, const char *more)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr(more, *s))
+			return false;
+	return true;
+}
+
+static bool is_hex64(const char *s)
+{
+	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
+/* A relative path of plain names, that stays below where it starts. */
+static bool is_plain_path(const char *s)
+{
+	for (const char *p = s;; p++) {
+		size_t n = strcspn(p, "/");
+		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if ((unsigned char)p[i] <= ' ' || p[i] == '\\' || p[i] == 0x7f)
+				return false;
+		p += n;
+		if (!*p)
+			return true;
+	}
+}
+
+static bool is_uri(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (!str_starts(s, "http://") && !str_starts(s, "https://") && !str_starts(s, "file:/"))
+		return false;
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"'\\<>", *p))
+			return false;
+	return s[n - 1] != '/';
+}
+
+static bool is_arch(const char *s)
+{
+	return only_of(s, "-") && *s != '-';
+}
+static bool is_suite(const char *s)
+{
+	return only_of(s, "-._+") && isalnum((unsigned char)*s);
+}
+static bool is_component(const char *s)
+{
+	return only_of(s, "-._/+") && is_plain_path(s);
+}
+static bool is_version(const char *s)
+{
+	return only_of(s, ".+~:-") && isalnum((unsigned char)*s);
+}
+static bool is_deb_path(const char *s)
+{
+	return is_plain_path(s) && str_ends(s, ".deb");
+}
+static bool is_set_id(const char *s)
+{
+	return only_of(s, "/-._") && is_plain_path(s);
+}
+
+/* Debian policy 5.6.1: at least two of a-z 0-9 + - . with a letter or digit first; then the architecture. */
+static bool is_key(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
+
+	return n >= 2 && isalnum((unsigned char)*s) && s[n] == ':' && is_arch(s + n + 1);
+}
+
+static const char *need_text(const json_t *obj, const char *key, bool (*good)(const char *), const char *what,
+	struct lock *l, struct err *err)
+{
+	const char *s = json_need_str(obj, key, err);
+
+	if (!s)
+		return NULL;
+	if (!good(s)) {
+		err_set(err, ERR_VERIFY, "%s: expected %s, found \"%s\"", key, what, s);
+		return NULL;
+	}
+	return arena_strdup(&l->arena, s);
+}
+
+static int need_number(const json_t *obj, const char *key, uint64_t min, uint64_t max, uint64_t *ret, struct err *err)
+{
+	if (json_need_u64(obj, key, ret, err) < 0)
+		return -1;
+	if (*ret < min || *ret > max)
+		return err_set(err, ERR_VERIFY, "%s: expected a number from %" PRIu64 " to %" PRIu64 ", found %" PRIu64,
+			key, min, max, *ret);
+	return 0;
+}
+
+static int read_components(const json_t *j, struct lock_source *s, struct lock *l, struct err *err)
+{
+	json_t *list = json_need_array(j, "components", err), *c;
+	size_t i;
+
+	if (!list)
+		return -1;
+	s->components.v = arena_alloc(&l->arena, (json_array_size(list) + 1) * sizeof *s->components.v);
+	json_array_foreach(list, i, c)
+	{
+		const char *text = json_string_value(c);
+		if (!text || !is_component(text))
+			return err_set(err, ERR_VERIFY, "components: entry %zu is no name of a component", i + 1);
+		s->components.v[s->components.n++] = arena_strdup(&l->arena, text);
+	}
+	return 0;
+}
+
+static int read_source(const json_t *j, struct lock_source *s, struct lock *l, struct err *err)
+{
+	static const char *const keys[] = {"uri", "suite", "components", "release", NULL};
+
+	if (!json_is_object(j))
+		return err_set(err, ERR_VERIFY, "expected an object");
+	if (json_only_keys(j, keys, err) < 0 ||
+		!(s->uri = need_text(j, "uri", is_uri, "an http:, https: or file: address", l, err)) ||
+		!(s->suite = need_text(j, "suite", is_suite, "the name of a suite", l, err)) ||
+		read_components(j, s, l, err) < 0 ||
+		!(s->release = need_text(j, "release", is_hex64, "64 hex digits", l, err)))
+		return -1;
+	return 0;
+}
+
+static int read_sources(const json_t *root, struct lock *l, struct err *err)
+{
+	json_t *list = json_need_array(root, "sources", err), *j;
+	size_t i;
+
+	if (!list)
+		return -1;
+	l->sources.v = xcalloc(json_array_size(list) + 1, sizeof *l->sources.v);
+	json_array_foreach(list, i, j)
+	{
+		l->sources.n = i + 1;
+		if (read_source(j, &l->sources.v[i], l, err) < 0)
+			return err_wrap(err, "sources: entry %zu", i + 1);
+	}
+	return 0;
+}
+
+static int read_package(const char *key, const json_t *j, struct lock_package *p, struct lock *l, struct err *err)
+{
+	static const char *const keys[] = {"version", "sha256", "size", "path", "source", "installed", NULL};
+	uint64_t source;
+
+	if (!is_key(key))
+		return err_set(err, ERR_VERIFY, "not of the form NAME:ARCH");
+	if (!json_is_object(j))
+		return err_set(err, ERR_VERIFY, "expected an object");
+	const char *colon = strchr(key, ':');
+	p->key = arena_strdup(&l->arena, key);
+	p->name = arena_strndup(&l->arena, key, (size_t)(colon - key));
+	p->arch = arena_strdup(&l->arena, colon + 1);
+	if (strcmp(p->arch, "all") != 0 && strcmp(p->arch, l->arch) != 0)
+		return err_set(err, ERR_VERIFY, "its architecture is neither \"all\" nor the lock's \"%s\"", l->arch);
+	if (json_only_keys(j, keys, err) < 0 ||
+		!(p->version = need_text(j, "version", is_version, "a Debian version", l, err)) ||
+		!(p->sha256 = need_text(j, "sha256", is_hex64, "64 hex digits", l, err)) ||
+		!(p->path = need_text(j, "path", is_deb_path, "a relative path to a .deb", l, err)) ||
+		need_number(j, "size", 1, deb_max, &p->size, err) < 0 ||
+		need_number(j, "installed", 0, deb_max, &p->installed, err) < 0 ||
+		json_need_u64(j, "source", &source, err) < 0)
+		return -1;
+	if (source >= l->sources.n)
+		return err_set(err, ERR_VERIFY, "source: there is no source %" PRIu64, source);
+	p->source = (size_t)source;
+	return 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_package *)a)->key, ((const struct lock_package *)b)->key);
+}
+
+static int read_packages(const json_t *root, struct lock *l, struct err *err)
+{
+	json_t *all = json_need_object(root, "packages", err), *j;
+	const char *key;
+
+	if (!all)
+		return -1;
+	l->packages.v = xcalloc(json_object_size(all) + 1, sizeof *l->packages.v);
+	json_object_foreach(all, key, j)
+	{
+		if (read_package(key, j, &l->packages.v[l->packages.n++], l, err) < 0)
+			return err_wrap(err, "packages: \"%s\"", key);
+	}
+	qsort(l->packages.v, l->packages.n, sizeof *l->packages.v, by_key);
+	return 0;
+}
+
+static int read_set(const char *id, const json_t *j, struct lock_set *s, bool *used, struct lock *l, struct err *err)
+{
+	json_t *entry;
+	size_t i;
+
+	if (!is_set_id(id))
+		return err_set(err, ERR_VERIFY, "not the name of a tree");
+	if (!json_is_array(j))
+		return err_set(err, ERR_VERIFY, "expected an array");
+	s->id = arena_strdup(&l->arena, id);
+	s->v = xcalloc(json_array_size(j) + 1, sizeof *s->v);
+	json_array_foreach(j, i, entry)
+	{
+		const char *key = json_string_value(entry);
+		if (!key)
+			return err_set(err, ERR_VERIFY, "entry %zu: expected a string", i + 1);
+		const struct lock_package *p = lock_package(l, key);
+		if (!p)
+			return err_set(err, ERR_VERIFY, "\"%s\" is not among the packages", key);
+		int order = i ? strcmp(s->v[i - 1]->key, key) : -1;
+		if (order >= 0)
+			return err_set(err, ERR_VERIFY, "\"%s\" %s", key, order ? "is out of order" : "appears twice");
+		used[p - l->packages.v] = true;
+		s->v[s->n++] = p;
+	}
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_set *)a)->id, ((const struct lock_set *)b)->id);
+}
+
+static int read_sets(const json_t *root, struct lock *l, struct err *err)
+{
+	json_t *all = json_need_object(root, "sets", err), *j;
+	_cleanup_free_ bool *used = xcalloc(l->packages.n + 1, sizeof *used);
+	const char *id;
+
+	if (!all)
+		return -1;
+	l->sets.v = xcalloc(json_object_size(all) + 1, sizeof *l->sets.v);
+	json_object_foreach(all, id, j)
+	{
+		if (read_set(id, j, &l->sets.v[l->sets.n++], used, l, err) < 0)
+			return err_wrap(err, "sets: \"%s\"", id);
+	}
+	qsort(l->sets.v, l->sets.n, sizeof *l->sets.v, by_id);
+	for (size_t i = 0; i < l->packages.n; i++)
+		if (!used[i])
+			return err_set(err, ERR_VERIFY, "packages: \"%s\": in none of the sets", l->packages.v[i].key);
+	return 0;
+}
+
+static int read_root(const json_t *j, struct lock *l, struct err *err)
+{
+	static const char *const keys[] = {
+		"kiln", "arch", "suite", "epoch", "sources", "packages", "sets", "request", NULL};
+	const char *request;
+	uint64_t format;
+
+	if (!json_is_object(j))
+		return err_set(err, ERR_VERIFY, "expected an object");
+	if (json_need_u64(j, "kiln", &format, err) < 0)
+		return -1;
+	if (format != LOCK_FORMAT)
+		return err_set(err, ERR_VERIFY, "a lock of format %" PRIu64 ", this kiln knows format %d", format,
+			LOCK_FORMAT);
+	if (json_only_keys(j, keys, err) < 0 || !(l->arch = need_text(j, "arch", is_arch, "an architecture", l, err)) ||
+		!(l->suite = need_text(j, "suite", is_suite, "the name of a suite", l, err)) ||
+		need_number(j, "epoch", 1, epoch_max, &l->epoch, err) < 0 ||
+		!(request = need_text(j, "request", is_hex64, "64 hex digits", l, err)) ||
+		read_sources(j, l, err) < 0 || read_packages(j, l, err) < 0 || read_sets(j, l, err) < 0)
+		return -1;
+	memcpy(l->request, request, HASH_HEX);
+	return 0;
+}
+
+int lock_parse(const char *text, size_t len, const char *name, struct lock *ret, struct err *err)
+{
+	_cleanup_json_ json_t *j = json_parse(text, len, name, err);
+	_cleanup_lock_ struct lock l = {0};
+
+	if (!j)
+		return err_hint(err, "\"kiln lock\" makes it anew");
+	if (read_root(j, &l, err) < 0) {
+		err_wrap(err, "%s", name);
+		return err->hint ? -1 : err_hint(err, "\"kiln lock\" makes it anew");
+	}
+	*ret = l;
+	l = (struct lock){0};
+	return 0;
+}
+
+int lock_read(const char *path, struct lock *ret, struct err *err)
+{
+	size_t len;
+	_cleanup_free_ char *text = path_read(path, LOCK_MAX, &len, err);
+
+	return text ? lock_parse(text, len, path, ret, err) : -1;
+}
+
+static json_t *list_json(const struct str_list *l)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(a, json_string(l->v[i]));
+	return a;
+}
+
+static json_t *lock_json(const struct lock *l)
+{
+	json_t *sources = json_array(), *packages = json_object(), *sets = json_object();
+
+	for (size_t i = 0; i < l->sources.n; i++) {
+		const struct lock_source *s = &l->sources.v[i];
+		json_array_append_new(sources, json_pack("{s:s, s:s, s:o, s:s}", "uri", s->uri, "suite", s->suite,
+						       "components", list_json(&s->components), "release", s->release));
+	}
+	for (size_t i = 0; i < l->packages.n; i++) {
+		const struct lock_package *p = &l->packages.v[i];
+		json_object_set_new(packages, p->key,
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "version", p->version, "sha256", p->sha256, "path",
+				p->path, "size", (json_int_t)p->size, "installed", (json_int_t)p->installed, "source",
+				(json_int_t)p->source));
+	}
+	for (size_t i = 0; i < l->sets.n; i++) {
+		json_t *set = json_array();
+		for (size_t k = 0; k < l->sets.v[i].n; k++)
+			json_array_append_new(set, json_string(l->sets.v[i].v[k]->key));
+		json_object_set_new(sets, l->sets.v[i].id, set);
+	}
+	return json_pack("{s:i, s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "kiln", LOCK_FORMAT, "arch", l->arch, "suite",
+		l->suite, "epoch", (json_int_t)l->epoch, "request", l->request, "sources", sources, "packages",
+		packages, "sets", sets);
+}
+
+char *lock_text(const struct lock *l)
+{
+	_cleanup_json_ json_t *j = lock_json(l);
+
+	return json_canonical(j);
+}
+
+int lock_write(const char *path, const struct lock *l, struct err *err)
+{
+	_cleanup_free_ char *text = lock_text(l);
+
+	return path_write(path, text, strlen(text), 0644, err);
+}

@@ -18,11 +18,11 @@ void kernel_release(struct kernel *k);
 #define _cleanup_kernel_ __attribute__((cleanup(kernel_release)))
 
 struct initrd_spec {
-	const char *const *os_lowers;	 /* the OS tree's layers, nearest first (with depmod's tables) */
-	const char *kernel;		 /* kernel version */
-	const char *init;		 /* host path of the compiled /init */
-	const struct str_list *modules;	 /* names; a trailing '?' means: where this kernel has it. May be NULL */
-	unsigned level;			 /* zstd level; 0: 19 */
+	const char *const *os_lowers;	/* the OS tree's layers, nearest first (with depmod's tables) */
+	const char *kernel;		/* kernel version */
+	const char *init;		/* host path of the compiled /init */
+	const struct str_list *modules; /* names; a trailing '?' means: where this kernel has it. May be NULL */
+	unsigned level;			/* zstd level; 0: 19 */
 };
 /* Write the initrd to `out`. A module that neither exists nor is built in is an error that names the nearest. */
 int initrd_build(const struct tools *t, const struct initrd_spec *spec, const char *out, struct err *err);

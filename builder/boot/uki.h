@@ -1,13 +1,14 @@
-/* The unified kernel image (UAPI.5): systemd's stub with kernel, initrd, command line and os-release in one EFI program. */
+/* The unified kernel image (UAPI.5): systemd's stub with kernel, initrd, command line and os-release in one EFI
+ * program. */
 #pragma once
 #include "base/err.h"
 #include "tree/tools.h"
 
 struct uki_spec {
-	const char *arch;	/* Debian's name: amd64, arm64 */
-	const char *kernel;	/* host path of vmlinuz */
-	const char *version;	/* kernel version */
-	const char *initrd;	/* host path */
+	const char *arch;    /* Debian's name: amd64, arm64 */
+	const char *kernel;  /* host path of vmlinuz */
+	const char *version; /* kernel version */
+	const char *initrd;  /* host path */
 	const char *cmdline;
 	const char *os_release; /* host path */
 };

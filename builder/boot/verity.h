@@ -1,4 +1,5 @@
-/* dm-verity hash trees on regular files, by veritysetup of the tools tree (on-disk format 1, sha256, 4096-byte blocks). */
+/* dm-verity hash trees on regular files, by veritysetup of the tools tree (on-disk format 1, sha256, 4096-byte blocks).
+ */
 #pragma once
 #include "base/err.h"
 #include "tree/tools.h"

@@ -10,7 +10,7 @@ struct guid {
 
 /* From 32 hex digits (a half of a root hash) or from text with dashes; false when it is neither. */
 bool guid_parse(const char *text, struct guid *ret);
-void guid_format(const struct guid *g, char text[GUID_TEXT]);		  /* lower case */
-void guid_to_disk(const struct guid *g, uint8_t disk[16]);		  /* swaps the first three fields */
+void guid_format(const struct guid *g, char text[GUID_TEXT]); /* lower case */
+void guid_to_disk(const struct guid *g, uint8_t disk[16]);    /* swaps the first three fields */
 /* A version-8 (RFC 9562) GUID made from the hash of `key` and `what`: the same image has the same GUIDs. */
 struct guid guid_derive(const char *key, const char *what);

@@ -1,6 +1,7 @@
 /*
  * Where everything lies on the disk: pure arithmetic, no I/O. All numbers are bytes, 64-bit and checked.
- * Order: ESP, root A + verity, root B + verity, store A + verity, store B + verity; the rest is /var's, made on the machine.
+ * Order: ESP, root A + verity, root B + verity, store A + verity, store B + verity; the rest is /var's, made on the
+ * machine.
  */
 #pragma once
 #include "base/err.h"
@@ -24,14 +25,14 @@ enum part_role {
 };
 
 struct layout_want {
-	const char *arch;	   /* amd64, arm64: decides the root's partition types */
-	const char *label;	   /* "NAME_VERSION": labels of slot A; at most 23 characters */
-	const char *key;	   /* identifies the image; GUIDs are derived from it */
+	const char *arch;		    /* amd64, arm64: decides the root's partition types */
+	const char *label;		    /* "NAME_VERSION": labels of slot A; at most 23 characters */
+	const char *key;		    /* identifies the image; GUIDs are derived from it */
 	const char *root_hash, *store_hash; /* 64 hex digits: the partition UUIDs of slot A are their halves */
-	uint64_t esp;		   /* 0: LAYOUT_ESP */
+	uint64_t esp;			    /* 0: LAYOUT_ESP */
 	uint64_t root, root_verity, store, store_verity; /* content sizes */
-	uint64_t slot_root, slot_store;	   /* sizes of a slot's data partition; 0: content and a third */
-	uint64_t disk;		   /* at least this size (space for /var); 0: only what the partitions need */
+	uint64_t slot_root, slot_store;			 /* sizes of a slot's data partition; 0: content and a third */
+	uint64_t disk; /* at least this size (space for /var); 0: only what the partitions need */
 };
 #define LAYOUT_ESP (UINT64_C(192) << 20)
 

@@ -26,7 +26,17 @@ int tools_run_with(const struct tools *t, const char *dir, const struct ns_bind 
 	struct strbuf *capture, struct err *err);
 
 /*
+ * A new directory beside the file `out`, for tools_run and its output; then the output becomes `out`: synced, renamed.
+ * Remove the directory with the cleanup attribute. The caller frees the name.
+ */
+char *tools_workdir(const char *out, struct err *err);
+int tools_publish(const char *dir, const char *name, const char *out, struct err *err);
+void tools_workdir_remove(char **dir);
+#define _cleanup_workdir_ __attribute__((cleanup(tools_workdir_remove)))
+
+/*
  * The host path of a regular file of a layered tree: from the nearest layer that has it; links are followed inside each
- * layer only. `path` has no leading slash. The caller frees it; NULL when no layer has it (err says which file of what).
+ * layer only. `path` has no leading slash. The caller frees it; NULL when no layer has it (err says which file of
+ * what).
  */
 char *tree_file(const char *const *lowers, const char *path, struct err *err);

@@ -70,11 +70,9 @@ static void ustar_block(struct strbuf *out, const struct tar_member *m)
 /* "LENGTH KEY=VALUE\n", where LENGTH counts its own digits. */
 static void pax_record(struct strbuf *out, const char *key, const void *value, size_t n)
 {
-	size_t body = strlen(key) + n + 3, len = body;
-	for (size_t digits = 0; digits != len - body;) {
-		digits = len - body;
-		len = body + (size_t)snprintf(NULL, 0, "%zu", len);
-	}
+	size_t body = strlen(key) + n + 3, len = body + 1;
+	while (len != body + (size_t)snprintf(NULL, 0, "%zu", len))
+		len++;
 	strbuf_addf(out, "%zu %s=", len, key);
 	strbuf_add(out, value, n);
 	strbuf_addc(out, '\n');

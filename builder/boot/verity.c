@@ -54,9 +54,8 @@ int verity_format(const struct tools *t, const char *data, const char *key, cons
 	derive(key, what, salt, uuid);
 	_cleanup_free_ char *salt_arg = xasprintf("--salt=%s", salt), *uuid_arg = xasprintf("--uuid=%s", uuid);
 	const struct ns_bind binds[] = {{.from = data, .to = "/kiln/data", .read_only = true}, {0}};
-	const char *argv[] = {"veritysetup", "format", "--batch-mode", "--format=1", "--hash=sha256",
-		"--data-block-size=4096", "--hash-block-size=4096", salt_arg, uuid_arg, "--root-hash-file=root-hash",
-		"/kiln/data", "tree", NULL};
+	const char *argv[] = {"veritysetup", "format", "--format=1", "--hash=sha256", "--data-block-size=4096",
+		"--hash-block-size=4096", salt_arg, uuid_arg, "--root-hash-file=root-hash", "/kiln/data", "tree", NULL};
 	if (tools_run_with(t, dir, binds, argv, NULL, err) < 0)
 		return err_wrap(err, "verity of the %s", what);
 	if (read_root_hash(dir, root_hash, err) < 0)

@@ -46,7 +46,10 @@ int tools_publish(const char *dir, const char *name, const char *out, struct err
 	_cleanup_free_ char *from = path_join(dir, name), *parent = path_dir(out);
 	_cleanup_fd_ int fd = open(from, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || fsync(fd) < 0)
+	struct stat st;
+
+	/* Tools differ in what they think of modes; umask has no say either. */
+	if (fd < 0 || fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 0100 ? 0755 : 0644) < 0 || fsync(fd) < 0)
 		return err_sys(err, errno, "write %s", out);
 	if (rename(from, out) < 0)
 		return err_sys(err, errno, "rename %s to %s", from, out);

@@ -30,6 +30,7 @@ static void begin(char *cmdline, size_t size)
 	mount_kernel("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	mount_kernel("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	mount_kernel("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=20%");
+	mkdir("/run/kiln", 0755);
 	mkdir(NEW_ROOT, 0755);
 	talk_open();
 	char *text = slurp("/proc/cmdline", NULL);
@@ -144,7 +145,6 @@ static void write_times(const struct boot *b, double start, double verified, uns
 {
 	char text[300];
 
-	mkdir("/run/kiln", 0755);
 	snprintf(text, sizeof text,
 		"{\"start\": %.3f, \"disk\": %.3f, \"verified\": %.3f, \"state\": %.3f, \"modules\": %u, "
 		"\"device\": \"%s\", \"other_slot\": %s}\n",

@@ -37,8 +37,9 @@ bool argument(const char *cmdline, const char *key, char *ret, size_t size);
 bool unhex(const char *text, uint8_t *ret, size_t bytes); /* exactly 2 * bytes digits */
 /* Wait until a path exists; false after `limit` seconds. */
 bool wait_path(const char *path, double limit);
-/* Run a program of the (new) root to its end with the console as output: exit status, or 128 + signal. */
-int run(const char *const *argv);
+/* Run a program of the (new) root to its end, its output appended to a file: exit status, or 128 + signal. */
+int run(const char *const *argv, const char *log);
+void complain_lines(const char *path); /* a file's lines, on every console */
 
 /* ---- modules.c ---- */
 

@@ -18,6 +18,7 @@
 #define GROW_MIN (64 * MIB)			   /* less is not worth a repart */
 #define REPART_DEFINITIONS "/usr/lib/repart.d"	   /* in the verified root */
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t) /* linux/fs/ext4/ext4.h */
+#define LOG "/run/kiln"
 #define MACHINE_ID_DIR "/var/lib/kiln"
 #define MACHINE_ID MACHINE_ID_DIR "/machine-id"
 
@@ -41,9 +42,11 @@ static int repart(const struct boot *b)
 
 	snprintf(device, sizeof device, "/dev/%s", b->disk);
 	bool tmp = mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) == 0;
-	int status = run(argv);
+	int status = run(argv, LOG "/repart.log");
 	if (tmp)
 		umount("/tmp");
+	if (status != 0)
+		complain_lines(LOG "/repart.log");
 	return status;
 }
 
@@ -98,8 +101,10 @@ static void grow_file_system(const struct part *p, const struct gpt *g, const st
 static void check_file_system(const char *device)
 {
 	const char *argv[] = {"/usr/sbin/e2fsck", "-p", device, NULL};
-	int status = run(argv);
+	int status = run(argv, LOG "/e2fsck.log");
 
+	if (status != 0)
+		complain_lines(LOG "/e2fsck.log");
 	if (status > 2)
 		complain("e2fsck of %s ended with status %d", device, status);
 }

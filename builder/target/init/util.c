@@ -103,6 +103,15 @@ bool unhex(const char *text, uint8_t *ret, size_t bytes)
 	return true;
 }
 
+void complain_lines(const char *path)
+{
+	char *text = slurp(path, NULL), *save;
+
+	for (char *l = text ? strtok_r(text, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save))
+		complain("  %s", l);
+	free(text);
+}
+
 bool wait_path(const char *path, double limit)
 {
 	for (double end = seconds() + limit; access(path, F_OK) != 0; usleep(2000))
@@ -111,17 +120,17 @@ bool wait_path(const char *path, double limit)
 	return true;
 }
 
-int run(const char *const *argv)
+int run(const char *const *argv, const char *log)
 {
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8", "SYSTEMD_COLORS=0", NULL};
 	pid_t pid = fork();
 	int status = 0;
 
 	if (pid == 0) {
-		int console = open("/dev/console", O_RDWR);
-		if (console >= 0)
-			for (int fd = 0; fd < 3; fd++)
-				dup2(console, fd);
+		int null = open("/dev/null", O_RDONLY), out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+		dup2(null, 0);
+		dup2(out, 1);
+		dup2(out, 2);
 		execve(argv[0], (char *const *)argv, (char *const *)env);
 		_exit(127);
 	}

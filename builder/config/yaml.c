@@ -228,6 +228,32 @@ const struct ynode *yaml_load(struct arena *arena, const char *path, const char 
 	return text ? yaml_parse(arena, text, len, name, err) : NULL;
 }
 
+int yaml_check(const char *text, size_t len, unsigned *ret_line, unsigned *ret_column, const char **ret_problem)
+{
+	yaml_parser_t parser;
+	bool end = false;
+	if (!yaml_parser_initialize(&parser)) {
+		*ret_line = *ret_column = 1;
+		*ret_problem = "out of memory";
+		return -1;
+	}
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	while (!end) {
+		yaml_event_t ev;
+		if (!yaml_parser_parse(&parser, &ev)) {
+			*ret_line = (unsigned)parser.problem_mark.line + 1;
+			*ret_column = (unsigned)parser.problem_mark.column + 1;
+			*ret_problem = parser.problem ? parser.problem : "unreadable";
+			break;
+		}
+		end = ev.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&ev);
+	}
+	yaml_parser_delete(&parser);
+	return end ? 0 : -1;
+}
+
 const struct ynode *ynode_get(const struct ynode *map, const char *key)
 {
 	if (!map || map->kind != Y_MAP)

@@ -32,6 +32,12 @@ struct ynode {
 const struct ynode *yaml_load(struct arena *arena, const char *path, const char *name, struct err *err);
 const struct ynode *yaml_parse(struct arena *arena, const char *text, size_t len, const char *name, struct err *err);
 
+/*
+ * Is a text YAML at all? For files of other programs, with all that YAML allows. 0, or -1 with the place and the
+ * parser's words (static) in *ret_line, *ret_column, *ret_problem.
+ */
+int yaml_check(const char *text, size_t len, unsigned *ret_line, unsigned *ret_column, const char **ret_problem);
+
 /* The value of a key of a mapping, or NULL. */
 const struct ynode *ynode_get(const struct ynode *map, const char *key);
 /* An unquoted empty scalar, "~" or "null". */

@@ -5,7 +5,8 @@
  *
  * Text fields marked (rt) are "runtime text": evaluated as far as the build can; what only the machine knows is
  * left as references that kiln-agent resolves (docs/formats.md, "Runtime text"):
- *     ${secret:ID}  ${secret:ID|FILTER}  ${cert:ID:cert|key|ca}  ${fact:NAME}  ${address:CONTAINER}   and $${ for a literal ${
+ *     ${secret:ID}  ${secret:ID|FILTER}  ${cert:ID:cert|key|ca}  ${fact:NAME}  ${address:CONTAINER}   and $${ for a
+ * literal ${
  */
 #pragma once
 #include "base/err.h"
@@ -30,14 +31,14 @@ struct str_list {
 
 /* A file to place, in a tree at build time or in a container at run time. */
 struct file_spec {
-	const char *path;    /* absolute, inside the tree or container */
-	const char *source;  /* path on the build host to copy from; NULL when `text` is set */
-	const char *text;    /* (rt) content of a rendered template; NULL when `source` is set */
-	const char *owner;   /* user name or number inside that tree; NULL: 0 */
-	const char *group;   /* NULL: the owner's number */
-	unsigned mode;	     /* 0: 0644, or what `source` has of execute bits */
-	bool runtime;	     /* `text` holds runtime references: rendered by the agent into /run */
-	bool secret;	     /* contains a secret */
+	const char *path;   /* absolute, inside the tree or container */
+	const char *source; /* path on the build host to copy from; NULL when `text` is set */
+	const char *text;   /* (rt) content of a rendered template; NULL when `source` is set */
+	const char *owner;  /* user name or number inside that tree; NULL: 0 */
+	const char *group;  /* NULL: the owner's number */
+	unsigned mode;	    /* 0: 0644, or what `source` has of execute bits */
+	bool runtime;	    /* `text` holds runtime references: rendered by the agent into /run */
+	bool secret;	    /* contains a secret */
 };
 struct file_list {
 	struct file_spec *v;
@@ -54,9 +55,9 @@ struct tree_spec {
 	const char *parent; /* id of the tree below it ("base"), or NULL */
 	bool configure;	    /* run maintainer scripts (not for tools) */
 	struct str_list packages;
-	struct file_list seed;	/* placed before configuration */
+	struct file_list seed;	 /* placed before configuration */
 	struct str_list debconf; /* "package question type value" */
-	struct file_list files; /* placed after configuration */
+	struct file_list files;	 /* placed after configuration */
 	struct {
 		struct dir_spec *v;
 		size_t n;
@@ -71,9 +72,9 @@ enum health_kind { HEALTH_NONE, HEALTH_HTTP, HEALTH_HTTPS, HEALTH_TCP, HEALTH_EX
 struct health {
 	enum health_kind kind;
 	unsigned port;
-	const char *path;	 /* http(s) */
-	struct str_list exec;	 /* argv inside the container */
-	unsigned expect[8];	 /* accepted statuses, 0-ended; none: 200..399 */
+	const char *path;     /* http(s) */
+	struct str_list exec; /* argv inside the container */
+	unsigned expect[8];   /* accepted statuses, 0-ended; none: 200..399 */
 	uint64_t interval_ms, timeout_ms, start_ms;
 };
 
@@ -94,18 +95,18 @@ struct publish {
 
 /* One running container: one instance. */
 struct container {
-	const char *name;	 /* unique on the machine: "patroni-1", "haproxy" */
-	const char *base;	 /* its name in the service: "patroni" */
+	const char *name; /* unique on the machine: "patroni-1", "haproxy" */
+	const char *base; /* its name in the service: "patroni" */
 	const char *service;
 	unsigned instance, instances; /* 1-based */
-	const char *image;	 /* reference in the store: localhost/kiln/SERVICE/CONTAINER:kiln, or upstream's */
+	const char *image;	      /* reference in the store: localhost/kiln/SERVICE/CONTAINER:kiln, or upstream's */
 	const struct tree_spec *tree; /* composed images; NULL for others */
-	unsigned address;	 /* offset in the appliance's subnet */
-	struct str_list aliases; /* further names on the network */
+	unsigned address;	      /* offset in the appliance's subnet */
+	struct str_list aliases;      /* further names on the network */
 	struct str_list entrypoint, command; /* command: (rt) without secrets */
 	const char *user, *workdir;
-	struct kv_list env;	 /* (rt), none secret */
-	struct kv_list secrets;	 /* (rt) environment whose values are secret */
+	struct kv_list env;	/* (rt), none secret */
+	struct kv_list secrets; /* (rt) environment whose values are secret */
 	struct file_list files;
 	struct {
 		struct volume *v;
@@ -117,10 +118,10 @@ struct container {
 	} host;
 	struct str_list tmpfs; /* "PATH" or "PATH:OPTIONS" */
 	struct health health;
-	uint64_t memory; /* bytes; 0: none stated */
+	uint64_t memory;	      /* bytes; 0: none stated */
 	struct str_list capabilities; /* kept; all others are dropped */
 	struct kv_list sysctl, ulimits;
-	struct str_list after;	 /* container names (instances expanded) started and healthy before it */
+	struct str_list after;		 /* container names (instances expanded) started and healthy before it */
 	struct str_list after_provision; /* ids of provision graphs that must be done before it */
 	struct {
 		const char *signal;   /* after its files changed: a signal ... */
@@ -132,37 +133,37 @@ struct container {
 
 enum secret_kind { SECRET_BYTES, SECRET_CERT };
 struct secret_spec {
-	const char *id;	      /* "SERVICE/NAME" or "CLAIMANT/CLAIM/NAME" */
+	const char *id; /* "SERVICE/NAME" or "CLAIMANT/CLAIM/NAME" */
 	enum secret_kind kind;
 	unsigned bytes;
-	const char *encoding; /* "hex", "base64", "alnum" */
-	struct str_list names; /* certificates: DNS names */
+	const char *encoding;	    /* "hex", "base64", "alnum" */
+	struct str_list names;	    /* certificates: DNS names */
 	struct str_list containers; /* whose addresses go into the certificate */
 };
 
 struct provision {
-	const char *id;		     /* "SERVICE" or "CLAIMANT.CLAIM" */
-	const char *service;	     /* whose steps these are: the provider */
+	const char *id;	     /* "SERVICE" or "CLAIMANT.CLAIM" */
+	const char *service; /* whose steps these are: the provider */
 	const char *title;
-	struct str_list containers;  /* healthy before it starts */
-	struct str_list after;	     /* other provision ids */
-	json_t *steps;		     /* as in docs/formats.md, strings are (rt) */
+	struct str_list containers; /* healthy before it starts */
+	struct str_list after;	    /* other provision ids */
+	json_t *steps;		    /* as in docs/formats.md, strings are (rt) */
 };
 
 struct claim {
 	const char *service, *name; /* claimant */
 	const char *kind;
-	const char *provider; /* service; NULL: optional and unfulfilled */
-	json_t *params;	      /* typed and complete */
+	const char *provider;	/* service; NULL: optional and unfulfilled */
+	json_t *params;		/* typed and complete */
 	struct kv_list outputs; /* (rt) */
-	const char *provision; /* id, or NULL */
-	const char *where;     /* file:line:column */
+	const char *provision;	/* id, or NULL */
+	const char *where;	/* file:line:column */
 };
 struct flow {
 	const char *from, *to; /* containers */
 	unsigned port;	       /* 0: all (between containers of one service) */
 	const char *protocol;
-	const char *why;       /* "n8n.db" or "own" */
+	const char *why; /* "n8n.db" or "own" */
 };
 struct service {
 	const char *name, *layer, *summary, *dir;
@@ -173,19 +174,19 @@ struct service {
 struct appliance {
 	struct arena arena;
 	const char *name, *summary, *arch, *domain, *suite, *mirror; /* mirror NULL: the host's */
-	const char *keyring; /* path of the keyring that verifies the mirror; NULL: Debian's archive keyring */
-	const char *file;	/* the profile's path */
-	struct str_list roots;	/* data roots (docs/formats.md), nearest first: filled by appliance_load */
+	const char *keyring;   /* path of the keyring that verifies the mirror; NULL: Debian's archive keyring */
+	const char *file;      /* the profile's path */
+	struct str_list roots; /* data roots (docs/formats.md), nearest first: filled by appliance_load */
 	struct str_list components;
 	struct str_list layers;
-	const char *subnet;	/* "10.213.0.0/24" */
+	const char *subnet; /* "10.213.0.0/24" */
 	struct str_list ssh_keys;
-	struct str_list outputs; /* "raw", "qcow2" */
-	struct str_list kernel_modules; /* for the initrd: from firmware sets and kernel flavour */
-	const char *cmdline;	/* added to the kernel's command line */
-	bool release;		/* slow, small compression */
+	struct str_list outputs;	       /* "raw", "qcow2" */
+	struct str_list kernel_modules;	       /* for the initrd: from firmware sets and kernel flavour */
+	const char *cmdline;		       /* added to the kernel's command line */
+	bool release;			       /* slow, small compression */
 	uint64_t machine_memory, machine_disk; /* what it must fit; 0: not stated */
-	uint64_t slot_root, slot_store; /* partition sizes; 0: by content with headroom */
+	uint64_t slot_root, slot_store;	       /* partition sizes; 0: by content with headroom */
 	unsigned machine_cpus;
 	struct {
 		struct service *v;

@@ -1,0 +1,236 @@
+#include "config/profile.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include <errno.h>
+
+#define MAX_EXTENDS 16
+
+struct machine_def {
+	uint64_t memory, disk, cpus;
+};
+struct slots_def {
+	uint64_t root, store;
+};
+struct network_def {
+	const struct ynode *subnet;
+};
+struct profile_file {
+	struct profile p;
+	const char *extends;
+	struct network_def network;
+};
+
+static const struct field machine_fields[] = {
+	FIELD(struct machine_def, memory, SIZE),
+	FIELD(struct machine_def, disk, SIZE),
+	FIELD(struct machine_def, cpus, UINT, .min = 1, .max = 1024),
+	FIELD_END,
+};
+static const struct field slots_fields[] = {
+	FIELD(struct slots_def, root, SIZE),
+	FIELD(struct slots_def, store, SIZE),
+	FIELD_END,
+};
+static const struct field network_fields[] = {
+	FIELD(struct network_def, subnet, SCALAR),
+	FIELD_END,
+};
+static const char *const arches[] = {"amd64", "arm64", NULL};
+static const struct field profile_fields[] = {
+	FIELD_AS("profile", struct profile, name, IDENT, .required = true),
+	FIELD(struct profile, summary, STR),
+	FIELD(struct profile_file, extends, STR),
+	FIELD(struct profile, arch, ENUM, .names = arches),
+	FIELD(struct profile, domain, STR),
+	FIELD(struct profile, suite, IDENT),
+	FIELD(struct profile, components, STRS),
+	FIELD(struct profile, mirror, STR),
+	FIELD(struct profile, keyring, SCALAR),
+	FIELD(struct profile, services, IDENTS),
+	FIELD(struct profile, exclude, IDENTS),
+	FIELD(struct profile, settings, NODE),
+	FIELD(struct profile, providers, MAP),
+	FIELD(struct profile, kernel, SCALAR),
+	FIELD(struct profile, firmware, IDENTS),
+	FIELD_SUB(struct profile, machine, STRUCT, struct machine_def, machine_fields),
+	FIELD_SUB(struct profile, slots, STRUCT, struct slots_def, slots_fields),
+	FIELD(struct profile, outputs, IDENTS),
+	FIELD(struct profile, release, BOOL),
+	FIELD_SUB(struct profile_file, network, STRUCT, struct network_def, network_fields),
+	FIELD(struct profile, ssh_keys, STRS),
+	FIELD(struct profile, cmdline, STR),
+	FIELD(struct profile, packages, STRS),
+	FIELD_SUB(struct profile, files, NAMED, struct file_def, tree_file_fields, .any_name = true),
+	FIELD_SELF(struct profile, self),
+	FIELD_END,
+};
+
+/* The items of both lists, each text once. */
+static const struct ynode *join_lists(struct arena *arena, const struct ynode *a, const struct ynode *b)
+{
+	struct ynode *n = ARENA_NEW(arena, struct ynode);
+	*n = *b;
+	n->n = 0;
+	n->items = arena_alloc(arena, (a->n + b->n + 1) * sizeof *n->items);
+	for (size_t i = 0; i < a->n + b->n; i++) {
+		const struct ynode *item = i < a->n ? a->items[i] : b->items[i - a->n];
+		bool twice = false;
+		for (size_t k = 0; k < n->n && item->kind == Y_SCALAR; k++)
+			twice |= n->items[k]->kind == Y_SCALAR && !strcmp(n->items[k]->text, item->text);
+		if (!twice)
+			n->items[n->n++] = item;
+	}
+	return n;
+}
+
+static const struct ynode *merge(struct arena *arena, const char *key, const struct ynode *a, const struct ynode *b);
+
+static const struct ynode *merge_maps(struct arena *arena, const struct ynode *a, const struct ynode *b)
+{
+	struct ynode *n = ARENA_NEW(arena, struct ynode);
+	*n = *b;
+	n->n = 0;
+	n->pairs = arena_alloc(arena, (a->n + b->n + 1) * sizeof *n->pairs);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct ypair *p = &a->pairs[i];
+		const struct ynode *over = ynode_get(b, p->key->text);
+		n->pairs[n->n++] = (struct ypair){
+			.key = p->key, .value = over ? merge(arena, p->key->text, p->value, over) : p->value};
+	}
+	for (size_t i = 0; i < b->n; i++)
+		if (!ynode_get(a, b->pairs[i].key->text))
+			n->pairs[n->n++] = b->pairs[i];
+	return n;
+}
+
+/* `b` is nearer to the user than `a`. */
+static const struct ynode *merge(struct arena *arena, const char *key, const struct ynode *a, const struct ynode *b)
+{
+	static const char *const joined[] = {"services", "exclude", "firmware", "ssh_keys", "packages", NULL};
+	if (a->kind == Y_MAP && b->kind == Y_MAP)
+		return merge_maps(arena, a, b);
+	if (a->kind == Y_LIST && b->kind == Y_LIST)
+		for (const char *const *j = joined; *j; j++)
+			if (!strcmp(*j, key))
+				return join_lists(arena, a, b);
+	return b;
+}
+
+static bool list_has(const struct ynode *list, const char *text)
+{
+	for (size_t i = 0; list && i < list->n; i++)
+		if (!strcmp(list->items[i]->text, text))
+			return true;
+	return false;
+}
+
+/* The parent without the things that are its own (its place in the chain) or that the child takes back. */
+static const struct ynode *inheritable(struct arena *arena, const struct ynode *parent, const struct ynode *child)
+{
+	struct ynode *n = ARENA_NEW(arena, struct ynode);
+	*n = *parent;
+	n->n = 0;
+	n->pairs = arena_alloc(arena, (parent->n + 1) * sizeof *n->pairs);
+	for (size_t i = 0; i < parent->n; i++) {
+		struct ypair p = parent->pairs[i];
+		if (!strcmp(p.key->text, "extends") || !strcmp(p.key->text, "summary"))
+			continue;
+		if (!strcmp(p.key->text, "exclude")) {
+			struct ynode *left = ARENA_NEW(arena, struct ynode);
+			*left = *p.value;
+			left->n = 0;
+			left->items = arena_alloc(arena, (p.value->n + 1) * sizeof *left->items);
+			for (size_t k = 0; k < p.value->n; k++)
+				if (!list_has(ynode_get(child, "services"), p.value->items[k]->text))
+					left->items[left->n++] = p.value->items[k];
+			p.value = left;
+		}
+		n->pairs[n->n++] = p;
+	}
+	return n;
+}
+
+struct chain { /* the files read so far, child first */
+	const char *real[MAX_EXTENDS];
+	const char *name[MAX_EXTENDS];
+	size_t n;
+};
+
+static int find_parent(struct arena *arena, const struct roots *roots, const char *file, const char *shown,
+	const struct ynode *extends, struct found *ret, struct err *err)
+{
+	_cleanup_free_ char *dir = path_dir(file), *shown_dir = path_dir(shown);
+	const char *name = extends->text;
+	bool is_path = str_ends(name, ".yaml");
+	const char *rel = is_path ? name : arena_printf(arena, "%s.yaml", name);
+	if (is_path && name[0] == '/') {
+		*ret = (struct found){.path = name, .shown = name};
+	} else {
+		ret->path = arena_printf(arena, "%s/%s", dir, rel);
+		ret->shown = strcmp(shown_dir, ".") ? arena_printf(arena, "%s/%s", shown_dir, rel) : rel;
+	}
+	if (path_exists(ret->path))
+		return 0;
+	if (!is_path && roots_yaml(roots, arena, "profiles", name, ret))
+		return 0;
+	ynode_err(extends, err, "extends: there is no profile '%s'", name);
+	return is_path ? -1 : bind_hint(err, name, roots_names(roots, arena, "profiles"));
+}
+
+static int check_circle(struct arena *arena, struct chain *c, const char *path, const struct ynode *root,
+	const struct ynode *place, struct err *err)
+{
+	const struct ynode *name = ynode_get(root, "profile");
+	_cleanup_free_ char *real = realpath(path, NULL);
+	if (!real)
+		return err_sys(err, errno, "%s", path);
+	for (size_t i = 0; i < c->n; i++)
+		if (!strcmp(c->real[i], real)) {
+			_cleanup_strbuf_ struct strbuf way = STRBUF_INIT;
+			for (size_t k = i; k < c->n; k++)
+				strbuf_addf(&way, "%s -> ", c->name[k]);
+			return ynode_err(place, err, "extends: goes in a circle: %s%s", strbuf_cstr(&way), c->name[i]);
+		}
+	if (c->n == MAX_EXTENDS)
+		return ynode_err(place, err, "extends: more than %d profiles in a row", MAX_EXTENDS);
+	c->real[c->n] = arena_strdup(arena, real);
+	c->name[c->n++] = name && name->kind == Y_SCALAR ? name->text : path_base(path);
+	return 0;
+}
+
+/* Read a file, check it by itself (so that its errors are its own), then put it over what it extends. */
+static const struct ynode *load_merged(struct arena *arena, const struct roots *roots, const char *path,
+	const char *shown, struct chain *chain, const struct ynode *place, struct err *err)
+{
+	const struct ynode *root = yaml_load(arena, path, shown, err);
+	struct profile_file f = {0};
+	if (!root || bind_map(arena, root, profile_fields, &f, err) < 0 ||
+		check_circle(arena, chain, path, root, place ? place : root, err) < 0 ||
+		file_defs_check(&f.p.files, err) < 0)
+		return NULL;
+	const struct ynode *extends = ynode_get(root, "extends");
+	if (!extends)
+		return root;
+	struct found parent = {0};
+	if (find_parent(arena, roots, path, shown, extends, &parent, err) < 0)
+		return NULL;
+	const struct ynode *below = load_merged(arena, roots, parent.path, parent.shown, chain, extends, err);
+	return below ? merge_maps(arena, inheritable(arena, below, root), root) : NULL;
+}
+
+struct profile *profile_load(struct arena *arena, const struct roots *roots, const char *path, struct err *err)
+{
+	struct chain chain = {.n = 0};
+	const struct ynode *root = load_merged(arena, roots, path, path, &chain, NULL, err);
+	if (!root)
+		return NULL;
+	struct profile_file *f = ARENA_NEW(arena, struct profile_file);
+	f->p.arch = "amd64";
+	f->p.suite = "trixie";
+	f->p.domain = "kiln.internal";
+	if (bind_map(arena, root, profile_fields, f, err) < 0)
+		return NULL;
+	f->p.subnet = f->network.subnet;
+	return &f->p;
+}

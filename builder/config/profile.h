@@ -1,0 +1,30 @@
+/* profiles/NAME.yaml, with what it extends (docs/formats.md, "Profile"). */
+#pragma once
+#include "config/roots.h"
+#include "config/service.h"
+
+struct profile {
+	const char *name, *summary, *arch, *domain, *suite, *mirror, *cmdline;
+	struct ylist components, services, exclude, firmware, outputs, ssh_keys, packages;
+	const struct ynode *settings; /* SERVICE: {SETTING: value}, or NULL */
+	struct ymap providers;
+	const struct ynode *keyring; /* a path beside the file that says it, or NULL */
+	const struct ynode *kernel;  /* or NULL: "cloud" */
+	struct {
+		uint64_t memory, disk, cpus;
+	} machine;
+	struct {
+		uint64_t root, store;
+	} slots;
+	bool release;
+	const struct ynode *subnet; /* or NULL */
+	file_defs files;
+	const struct ynode *self;
+};
+
+/*
+ * Load a profile and everything it extends, merged: mappings by key, lists joined (`outputs` and `components`
+ * replaced), the rest as the nearest file says. A service that a profile asks for is no longer excluded by what it
+ * extends.
+ */
+struct profile *profile_load(struct arena *arena, const struct roots *roots, const char *path, struct err *err);

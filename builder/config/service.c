@@ -1,0 +1,349 @@
+#include "config/service.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+const char *const reserved_names[] = {"settings", "fact", "secret", "saved", "ca", "instance", "instances", "container",
+	"address", "containers", "service", "claims", "claimant", "claim", "aliases", "arch", "suite", NULL};
+
+const struct field tree_file_fields[] = {
+	FIELD(struct file_def, from, SCALAR),
+	FIELD(struct file_def, text, SCALAR),
+	FIELD(struct file_def, owner, STR),
+	FIELD(struct file_def, group, STR),
+	FIELD(struct file_def, mode, MODE),
+	FIELD_SELF(struct file_def, self),
+	FIELD_END,
+};
+static const struct field file_fields[] = {
+	FIELD(struct file_def, from, SCALAR),
+	FIELD(struct file_def, text, SCALAR),
+	FIELD(struct file_def, owner, STR),
+	FIELD(struct file_def, group, STR),
+	FIELD(struct file_def, mode, MODE),
+	FIELD(struct file_def, secret, BOOL),
+	FIELD_SELF(struct file_def, self),
+	FIELD_END,
+};
+static const struct field dir_fields[] = {
+	FIELD(struct dir_def, owner, STR),
+	FIELD(struct dir_def, group, STR),
+	FIELD(struct dir_def, mode, MODE),
+	FIELD_END,
+};
+#define TREE_FIELDS                                                                                                    \
+	FIELD(struct tree_def, packages, STRS), FIELD(struct tree_def, debconf, STRS),                                 \
+		FIELD_SUB(struct tree_def, seed, NAMED, struct file_def, tree_file_fields, .any_name = true),          \
+		FIELD_SUB(struct tree_def, files, NAMED, struct file_def, tree_file_fields, .any_name = true),         \
+		FIELD_SUB(struct tree_def, directories, NAMED, struct dir_def, dir_fields, .any_name = true),          \
+		FIELD(struct tree_def, links, MAP), FIELD(struct tree_def, remove, STRS),                              \
+		FIELD_SELF(struct tree_def, self)
+static const struct field image_fields[] = {
+	TREE_FIELDS,
+	FIELD(struct tree_def, reference, SCALAR),
+	FIELD_END,
+};
+static const struct field tree_fields[] = {
+	TREE_FIELDS,
+	FIELD(struct tree_def, mask, STRS),
+	FIELD(struct tree_def, enable, STRS),
+	FIELD_END,
+};
+static const char *const type_names[] = {
+	"string", "identifier", "integer", "boolean", "size", "duration", "list", "file", "container", NULL};
+static const struct field typed_fields[] = {
+	FIELD(struct typed_def, type, ENUM, .names = type_names, .required = true),
+	FIELD_AS("default", struct typed_def, preset, NODE),
+	FIELD(struct typed_def, values, STRS),
+	FIELD(struct typed_def, min, UINT),
+	FIELD(struct typed_def, max, UINT),
+	FIELD(struct typed_def, help, STR),
+	FIELD_SELF(struct typed_def, self),
+	FIELD_END,
+};
+static const struct field cert_fields[] = {
+	FIELD(struct cert_def, names, STRS),
+	FIELD(struct cert_def, containers, IDENTS),
+	FIELD_END,
+};
+static const char *const encodings[] = {"hex", "base64", "alnum", NULL};
+static const struct field secret_fields[] = {
+	FIELD(struct secret_def, bytes, UINT, .min = 16, .max = 1024),
+	FIELD(struct secret_def, encoding, ENUM, .names = encodings),
+	FIELD_SUB(struct secret_def, certificate, PTR, struct cert_def, cert_fields),
+	FIELD_SELF(struct secret_def, self),
+	FIELD_END,
+};
+static const struct secret_def secret_init = {.bytes = 24, .encoding = "hex"};
+static const struct field volume_fields[] = {
+	FIELD(struct volume_def, path, SCALAR, .required = true),
+	FIELD(struct volume_def, shared, BOOL),
+	FIELD_AS("read-only", struct volume_def, read_only, BOOL),
+	FIELD(struct volume_def, size, SIZE),
+	FIELD_END,
+};
+static const struct field health_fields[] = {
+	FIELD(struct health_def, http, SCALAR),
+	FIELD(struct health_def, https, SCALAR),
+	FIELD(struct health_def, tcp, SCALAR),
+	FIELD(struct health_def, exec, STRS),
+	FIELD(struct health_def, expect, UINTS, .min = 100, .max = 599),
+	FIELD(struct health_def, start, MS),
+	FIELD(struct health_def, interval, MS),
+	FIELD(struct health_def, timeout, MS),
+	FIELD_SELF(struct health_def, self),
+	FIELD_END,
+};
+static const struct health_def health_init = {.start = 60000, .interval = 5000, .timeout = 5000};
+static const struct field reload_fields[] = {
+	FIELD(struct reload_def, signal, STR),
+	FIELD(struct reload_def, exec, STRS),
+	FIELD_END,
+};
+static const struct field container_fields[] = {
+	FIELD(struct container_def, instances, SCALAR),
+	FIELD_SUB(struct container_def, image, PTR, struct tree_def, image_fields, .scalar_as = "reference",
+		.required = true),
+	FIELD(struct container_def, user, STR),
+	FIELD(struct container_def, workdir, STR),
+	FIELD(struct container_def, entrypoint, STRS),
+	FIELD(struct container_def, command, STRS),
+	FIELD(struct container_def, env, MAP),
+	FIELD(struct container_def, secrets, MAP),
+	FIELD(struct container_def, host, MAP),
+	FIELD(struct container_def, sysctl, MAP),
+	FIELD(struct container_def, ulimits, MAP),
+	FIELD_SUB(struct container_def, files, NAMED, struct file_def, file_fields, .any_name = true),
+	FIELD_SUB(struct container_def, volumes, NAMED, struct volume_def, volume_fields, .scalar_as = "path"),
+	FIELD(struct container_def, tmpfs, STRS),
+	FIELD(struct container_def, capabilities, STRS),
+	FIELD(struct container_def, after, IDENTS),
+	FIELD(struct container_def, aliases, STRS),
+	FIELD_SUB(struct container_def, health, PTR, struct health_def, health_fields, .init = &health_init),
+	FIELD(struct container_def, memory, SCALAR),
+	FIELD_SUB(struct container_def, reload, PTR, struct reload_def, reload_fields),
+	FIELD(struct container_def, stop, MS),
+	FIELD(struct container_def, writable, BOOL),
+	FIELD_SELF(struct container_def, self),
+	FIELD_END,
+};
+static const struct container_def container_init = {.stop = 10000};
+static const char *const protocols[] = {"tcp", "udp", NULL};
+static const struct field publish_fields[] = {
+	FIELD(struct publish_def, port, SCALAR, .required = true),
+	FIELD(struct publish_def, container, SCALAR),
+	FIELD(struct publish_def, to, SCALAR),
+	FIELD(struct publish_def, address, SCALAR),
+	FIELD(struct publish_def, protocol, ENUM, .names = protocols),
+	FIELD_SELF(struct publish_def, self),
+	FIELD_END,
+};
+static const struct publish_def publish_init = {.protocol = "tcp"};
+static const struct field needs_fields[] = {
+	FIELD(struct needs_def, memory, SIZE),
+	FIELD(struct needs_def, disk, SIZE),
+	FIELD_END,
+};
+static const struct field offer_fields[] = {
+	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, typed_fields),
+	FIELD_SUB(struct offer_def, secrets, NAMED, struct secret_def, secret_fields, .init = &secret_init),
+	FIELD(struct offer_def, gives, MAP),
+	FIELD(struct offer_def, reach, STRS),
+	FIELD(struct offer_def, calls, STRS),
+	FIELD(struct offer_def, callers, IDENTS),
+	FIELD(struct offer_def, aliases, NODE),
+	FIELD(struct offer_def, provision, NODE),
+	FIELD(struct offer_def, retire, NODE),
+	FIELD_SUB(struct offer_def, needs, STRUCT, struct needs_def, needs_fields),
+	FIELD_SELF(struct offer_def, self),
+	FIELD_END,
+};
+struct trees_def {
+	struct tree_def *tools, *base, *os;
+};
+static const struct field trees_fields[] = {
+	FIELD_SUB(struct trees_def, tools, PTR, struct tree_def, tree_fields),
+	FIELD_SUB(struct trees_def, base, PTR, struct tree_def, tree_fields),
+	FIELD_SUB(struct trees_def, os, PTR, struct tree_def, tree_fields),
+	FIELD_END,
+};
+struct service_file { /* claims need a look of their own */
+	struct service_def def;
+	const struct ynode *claims;
+};
+static const struct field service_fields[] = {
+	FIELD_AS("service", struct service_def, name, IDENT, .required = true),
+	FIELD(struct service_def, summary, STR, .required = true),
+	FIELD(struct service_def, always, BOOL),
+	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, typed_fields),
+	FIELD_SUB(struct service_def, secrets, NAMED, struct secret_def, secret_fields, .init = &secret_init),
+	FIELD_SUB(struct service_def, trees, STRUCT, struct trees_def, trees_fields),
+	FIELD_SUB(
+		struct service_def, containers, NAMED, struct container_def, container_fields, .init = &container_init),
+	FIELD_SUB(struct service_def, publish, LIST, struct publish_def, publish_fields, .init = &publish_init),
+	FIELD(struct service_def, egress, STRS),
+	FIELD_SUB(struct service_def, offers, NAMED, struct offer_def, offer_fields),
+	FIELD(struct service_def, provision, NODE),
+	FIELD_SUB(struct service_def, needs, STRUCT, struct needs_def, needs_fields),
+	FIELD_SELF(struct service_def, self),
+	FIELD_AS("claims", struct service_file, claims, NODE),
+	FIELD_END,
+};
+
+int file_defs_check(const file_defs *files, struct err *err)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		const struct file_def *f = &files->v[i];
+		if (f->path[0] != '/')
+			return ynode_err(f->self, err, "files: expected an absolute path, found '%s'", f->path);
+		if (!f->from == !f->text)
+			return ynode_err(f->self, err, "%s: needs either 'from' or 'text'", f->path);
+	}
+	return 0;
+}
+
+static int check_tree(const struct tree_def *t, struct err *err)
+{
+	if (!t)
+		return 0;
+	if (file_defs_check(&t->seed, err) < 0 || file_defs_check(&t->files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < t->directories.n; i++)
+		if (t->directories.v[i].path[0] != '/')
+			return ynode_err(t->self, err, "directories: expected an absolute path, found '%s'",
+				t->directories.v[i].path);
+	return 0;
+}
+
+static int check_health(const struct health_def *h, struct err *err)
+{
+	if (!h)
+		return 0;
+	int kinds = !!h->http + !!h->https + !!h->tcp + !!h->exec.n;
+	if (kinds != 1)
+		return ynode_err(
+			h->self, err, "health: expected exactly one of http, https, tcp, exec, found %d", kinds);
+	return 0;
+}
+
+static int check_container(const struct service_def *s, const struct container_def *c, struct err *err)
+{
+	if (check_tree(c->image, err) < 0 || file_defs_check(&c->files, err) < 0 || check_health(c->health, err) < 0)
+		return -1;
+	if (c->image->reference && c->image->self->n > 1)
+		return ynode_err(c->image->self, err, "image: 'reference' excludes everything else");
+	VEC(const char *) names = {0};
+	for (size_t i = 0; i < s->containers.n; i++)
+		vec_push(&names, s->containers.v[i].name);
+	vec_push(&names, NULL);
+	int r = 0;
+	for (size_t i = 0; i < c->after.n && r == 0; i++) {
+		size_t k = 0;
+		while (names.v[k] && strcmp(names.v[k], c->after.v[i]->text) != 0)
+			k++;
+		if (!names.v[k]) {
+			ynode_err(
+				c->after.v[i], err, "after: '%s' is no container of %s", c->after.v[i]->text, s->name);
+			r = bind_hint(err, c->after.v[i]->text, names.v);
+		}
+	}
+	vec_release(&names);
+	return r;
+}
+
+static int not_reserved(const char *name, const struct ynode *n, const char *what, struct err *err)
+{
+	for (const char *const *r = reserved_names; *r; r++)
+		if (!strcmp(*r, name))
+			return ynode_err(n, err, "%s: '%s' is a reserved name", what, name);
+	return 0;
+}
+
+static int bind_claim(const struct ypair *p, struct claim_def *c, struct err *err)
+{
+	const struct ynode *n = p->value;
+	if (bind_ident(p->key, "claims", &c->name, err) < 0 || not_reserved(c->name, p->key, "claims", err) < 0)
+		return -1;
+	if (n->kind != Y_MAP)
+		return bind_expected(n, c->name, "a mapping {KIND: {parameters}}", err);
+	c->self = p->key;
+	for (size_t i = 0; i < n->n; i++) {
+		const struct ynode *key = n->pairs[i].key, *value = n->pairs[i].value;
+		const char *from;
+		if (!strcmp(key->text, "from")) {
+			if (bind_ident(value, "from", &from, err) < 0)
+				return -1;
+			c->from = value;
+		} else if (!strcmp(key->text, "optional")) {
+			if (bind_bool(value, "optional", &c->optional, err) < 0)
+				return -1;
+		} else if (c->kind) {
+			return ynode_err(
+				key, err, "%s: a claim has one kind, found '%s' and '%s'", c->name, c->kind, key->text);
+		} else if (bind_ident(key, c->name, &c->kind, err) < 0) {
+			return -1;
+		} else if (value->kind != Y_MAP && !ynode_is_null(value)) {
+			return bind_expected(value, key->text, "a mapping of parameters", err);
+		} else {
+			c->params = value;
+		}
+	}
+	if (!c->kind)
+		return ynode_err(n, err, "%s: a claim needs a kind: {KIND: {parameters}}", c->name);
+	return 0;
+}
+
+static int bind_claims(struct arena *arena, const struct ynode *n, struct service_def *s, struct err *err)
+{
+	if (!n)
+		return 0;
+	if (n->kind != Y_MAP)
+		return bind_expected(n, "claims", "a mapping", err);
+	s->claims.n = n->n;
+	s->claims.v = arena_alloc(arena, (n->n + 1) * sizeof *s->claims.v);
+	for (size_t i = 0; i < n->n; i++)
+		if (bind_claim(&n->pairs[i], &s->claims.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int check_service(const struct service_def *s, struct err *err)
+{
+	if (check_tree(s->trees.tools, err) < 0 || check_tree(s->trees.base, err) < 0 ||
+		check_tree(s->trees.os, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->containers.n; i++)
+		if (check_container(s, &s->containers.v[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < s->offers.n; i++)
+		for (size_t k = 0; k < s->offers.v[i].params.n; k++) {
+			const struct typed_def *p = &s->offers.v[i].params.v[k];
+			if (strcmp(p->name, "container") != 0 && not_reserved(p->name, p->self, "params", err) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+struct service_def *service_load(
+	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err)
+{
+	const struct ynode *root = yaml_load(arena, path, shown, err);
+	if (!root)
+		return NULL;
+	struct service_file *f = ARENA_NEW(arena, struct service_file);
+	if (bind_map(arena, root, service_fields, f, err) < 0)
+		return NULL;
+	struct service_def *s = &f->def;
+	_cleanup_free_ char *dir = path_dir(path);
+	s->dir = arena_strdup(arena, dir);
+	s->file = arena_strdup(arena, shown);
+	s->layer = layer;
+	if (strcmp(path_base(dir), s->name) != 0) {
+		ynode_err(ynode_get(root, "service"), err,
+			"service: expected '%s' as its directory is called, found '%s'", path_base(dir), s->name);
+		return NULL;
+	}
+	if (bind_claims(arena, f->claims, s, err) < 0 || check_service(s, err) < 0)
+		return NULL;
+	return s;
+}

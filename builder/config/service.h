@@ -1,0 +1,137 @@
+/* overlays/LAYER/NAME/service.yaml as written (docs/formats.md, "Service"): texts are not yet evaluated. */
+#pragma once
+#include "config/bind.h"
+
+struct file_def {
+	const char *path;
+	const struct ynode *from, *text; /* exactly one */
+	const char *owner, *group;
+	unsigned mode;
+	bool secret;
+	const struct ynode *self;
+};
+struct dir_def {
+	const char *path, *owner, *group;
+	unsigned mode;
+};
+typedef BLIST(struct file_def) file_defs;
+
+struct tree_def { /* what a tree holds; of a container's image also a `reference` instead */
+	const struct ynode *reference;
+	struct ylist packages, debconf, remove, mask, enable;
+	file_defs seed, files;
+	BLIST(struct dir_def) directories;
+	struct ymap links;
+	const struct ynode *self;
+};
+struct typed_def { /* a setting of a service or a parameter of an offer */
+	const char *name, *type;
+	const struct ynode *preset; /* `default` */
+	struct ylist values;
+	uint64_t min, max;
+	const char *help;
+	const struct ynode *self;
+};
+typedef BLIST(struct typed_def) typed_defs;
+
+struct cert_def {
+	struct ylist names, containers;
+};
+struct secret_def {
+	const char *name;
+	uint64_t bytes;
+	const char *encoding;
+	struct cert_def *certificate;
+	const struct ynode *self;
+};
+typedef BLIST(struct secret_def) secret_defs;
+
+struct volume_def {
+	const char *name;
+	const struct ynode *path;
+	bool shared, read_only;
+	uint64_t size; /* room it asks for, for the disk budget */
+};
+struct health_def {
+	const struct ynode *http, *https, *tcp;
+	struct ylist exec, expect;
+	uint64_t start, interval, timeout; /* ms */
+	const struct ynode *self;
+};
+struct reload_def {
+	const char *signal;
+	struct ylist exec;
+};
+struct container_def {
+	const char *name;
+	const struct ynode *instances;
+	struct tree_def *image;
+	const char *user, *workdir;
+	struct ylist entrypoint, command;
+	struct ymap env, secrets, host, sysctl, ulimits;
+	file_defs files;
+	BLIST(struct volume_def) volumes;
+	struct ylist tmpfs, capabilities, after, aliases;
+	struct health_def *health;
+	const struct ynode *memory;
+	struct reload_def *reload;
+	uint64_t stop;
+	bool writable;
+	const struct ynode *self;
+};
+struct publish_def {
+	const struct ynode *port, *to, *address;
+	const struct ynode *container;
+	const char *protocol;
+	const struct ynode *self;
+};
+struct needs_def { /* beyond what containers and volumes say */
+	uint64_t memory, disk;
+};
+struct offer_def {
+	const char *kind;
+	typed_defs params;
+	secret_defs secrets;
+	struct ymap gives;
+	struct ylist reach, calls, callers;
+	const struct ynode *aliases;   /* CONTAINER: [names] */
+	const struct ynode *provision; /* steps */
+	const struct ynode *retire;
+	struct needs_def needs;
+	const struct ynode *self;
+};
+struct claim_def {
+	const char *name, *kind;
+	const struct ynode *params; /* the mapping under the kind */
+	const struct ynode *from;   /* a service, or NULL */
+	bool optional;
+	const struct ynode *self;
+};
+struct service_def {
+	const char *name, *summary, *layer;
+	const char *dir, *file; /* absolute directory; the file as shown */
+	bool always;
+	typed_defs settings;
+	secret_defs secrets;
+	struct {
+		struct tree_def *tools, *base, *os;
+	} trees;
+	BLIST(struct container_def) containers;
+	BLIST(struct publish_def) publish;
+	struct ylist egress;
+	BLIST(struct claim_def) claims;
+	BLIST(struct offer_def) offers;
+	const struct ynode *provision;
+	struct needs_def needs;
+	const struct ynode *self;
+};
+
+/* Names that references reserve; no claim, parameter or loop variable may be called so. NULL-terminated. */
+extern const char *const reserved_names[];
+
+/* Read and bind; nothing is evaluated. `path` to open, `shown` for errors; everything lives in the arena. */
+struct service_def *service_load(
+	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err);
+/* The table of `files:` of trees and profiles (no `secret`). */
+extern const struct field tree_file_fields[];
+int file_defs_check(const file_defs *files, struct err *err);

@@ -1,0 +1,121 @@
+#include "plan/appliance.h"
+#include "base/path.h"
+#include "plan/planner.h"
+#include <arpa/inet.h>
+#include <errno.h>
+
+#define DEFAULT_SUBNET "10.213.0.0/24"
+
+const struct container *appliance_container(const struct appliance *a, const char *name)
+{
+	for (size_t i = 0; i < a->containers.n; i++)
+		if (!strcmp(a->containers.v[i].name, name))
+			return &a->containers.v[i];
+	return NULL;
+}
+
+const struct tree_spec *appliance_tree(const struct appliance *a, const char *id)
+{
+	for (size_t i = 0; i < a->trees.n; i++)
+		if (!strcmp(a->trees.v[i].id, id))
+			return &a->trees.v[i];
+	return NULL;
+}
+
+/* One /24 of private addresses: offsets in it are the containers' addresses. */
+static int check_subnet(const struct ynode *n, struct err *err)
+{
+	struct in_addr addr;
+	const char *slash = strchr(n->text, '/');
+	_cleanup_free_ char *net = slash ? xstrndup(n->text, (size_t)(slash - n->text)) : xstrdup("");
+	if (!slash || strcmp(slash, "/24") != 0 || inet_pton(AF_INET, net, &addr) != 1 || (ntohl(addr.s_addr) & 0xff))
+		return bind_expected(n, "subnet", "an IPv4 network such as " DEFAULT_SUBNET, err);
+	return 0;
+}
+
+static void copy_texts(struct arena *arena, const struct ylist *in, struct str_list *out)
+{
+	out->v = arena_alloc(arena, (in->n + 1) * sizeof *out->v);
+	for (out->n = 0; out->n < in->n; out->n++)
+		out->v[out->n] = in->v[out->n]->text;
+}
+
+static int copy_profile(struct planner *pl, const char *path, struct err *err)
+{
+	struct appliance *a = pl->a;
+	const struct profile *p = pl->profile;
+	a->name = p->name;
+	a->summary = p->summary;
+	a->arch = p->arch;
+	a->domain = p->domain;
+	a->suite = p->suite;
+	a->mirror = p->mirror;
+	a->cmdline = p->cmdline;
+	a->release = p->release;
+	a->file = arena_strdup(pl->arena, path);
+	a->machine_memory = p->machine.memory;
+	a->machine_disk = p->machine.disk;
+	a->machine_cpus = (unsigned)p->machine.cpus;
+	a->slot_root = p->slots.root;
+	a->slot_store = p->slots.store;
+	copy_texts(pl->arena, &p->components, &a->components);
+	copy_texts(pl->arena, &p->ssh_keys, &a->ssh_keys);
+	copy_texts(pl->arena, &p->outputs, &a->outputs);
+	if (!a->components.n)
+		list_add(pl->arena, &a->components, "main");
+	if (!a->outputs.n)
+		list_add(pl->arena, &a->outputs, "raw");
+	for (size_t i = 0; i < pl->roots.n; i++)
+		list_add(pl->arena, &a->roots, pl->roots.v[i].path);
+	const char *shown;
+	if (p->keyring && file_locate(pl->arena, p->keyring, NULL, &a->keyring, &shown, err) < 0)
+		return -1;
+	a->subnet = p->subnet ? p->subnet->text : DEFAULT_SUBNET;
+	return p->subnet ? check_subnet(p->subnet, err) : 0;
+}
+
+static void list_layers(struct planner *pl)
+{
+	for (size_t i = 0; i < pl->n_svcs; i++)
+		if (!list_has(&pl->a->layers, pl->svcs[i].def->layer))
+			list_add(pl->arena, &pl->a->layers, pl->svcs[i].def->layer);
+}
+
+static int resolve(struct planner *pl, const char *path, struct err *err)
+{
+	if (roots_find(pl->arena, path, &pl->roots, err) < 0)
+		return -1;
+	pl->profile = profile_load(pl->arena, &pl->roots, path, err);
+	if (!pl->profile || copy_profile(pl, path, err) < 0)
+		return -1;
+	if (plan_services(pl, err) < 0 || plan_settings(pl, err) < 0)
+		return -1;
+	list_layers(pl);
+	/* Names first: everything may refer to containers and claims. */
+	if (plan_instances(pl, err) < 0 || plan_claims(pl, err) < 0 || plan_claim_values(pl, err) < 0)
+		return -1;
+	return plan_containers(pl, err) < 0 || plan_trees(pl, err) < 0 || plan_secrets(pl, err) < 0 ? -1 : 0;
+}
+
+struct appliance *appliance_load(const char *profile_path, struct err *err)
+{
+	struct appliance *a = xcalloc(1, sizeof *a);
+	struct planner pl = {.a = a, .arena = &a->arena};
+	if (resolve(&pl, profile_path, err) < 0) {
+		appliance_free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void appliance_free(struct appliance *a)
+{
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->claims.n; i++)
+		json_decref(a->claims.v[i].params);
+	for (size_t i = 0; i < a->provisions.n; i++)
+		json_decref(a->provisions.v[i].steps);
+	arena_release(&a->arena);
+	free(a);
+}

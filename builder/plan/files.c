@@ -1,0 +1,128 @@
+/* Files of trees and containers: copied, or rendered from a template or a text. */
+#include "base/path.h"
+#include "plan/rt.h"
+#include "plan/template.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+#define MAX_TEMPLATE ((size_t)4 << 20)
+
+int rendered_check(const char *path, const char *name, const char *rt, const struct rendered *map, struct err *err)
+{
+	_cleanup_free_ char *sample = rtext_sample(rt);
+	unsigned line = 1, column = 1;
+	const char *problem = NULL, *kind = NULL;
+	json_error_t jerr;
+	if (str_ends(path, ".json")) {
+		json_t *j = json_loads(sample, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &jerr);
+		if (j) {
+			json_decref(j);
+			return 0;
+		}
+		kind = "JSON";
+		problem = jerr.text;
+		line = jerr.line > 0 ? (unsigned)jerr.line : 1;
+		column = jerr.column > 0 ? (unsigned)jerr.column : 1;
+	} else if (str_ends(path, ".yml") || str_ends(path, ".yaml")) {
+		if (yaml_check(sample, strlen(sample), &line, &column, &problem) == 0)
+			return 0;
+		kind = "YAML";
+	} else {
+		return 0;
+	}
+	unsigned from = map->n ? map->v[line <= map->n ? line - 1 : map->n - 1] : 1;
+	err_set(err, ERR_CONFIG, "%s:%u: what is rendered is not %s: %s", name, from, kind, problem);
+	return err_hint(err, "line %u, column %u of the rendered file", line, column);
+}
+
+int file_locate(struct arena *arena, const struct ynode *from, const char *dir, const char **ret_path,
+	const char **ret_shown, struct err *err)
+{
+	const char *rel = from->text;
+	_cleanup_free_ char *shown_dir = path_dir(from->file);
+	if (rel[0] == '/' || !strcmp(rel, "..") || str_starts(rel, "../") || strstr(rel, "/../") ||
+		str_ends(rel, "/.."))
+		return ynode_err(from, err, "expected a path inside the directory, found '%s'", rel);
+	const char *shown = strcmp(shown_dir, ".") ? arena_printf(arena, "%s/%s", shown_dir, rel) : rel;
+	_cleanup_free_ char *own = dir ? NULL : realpath(shown_dir, NULL);
+	if (!dir && !own)
+		return err_sys(err, errno, "%s", shown_dir);
+	const char *path = arena_printf(arena, "%s/%s", dir ? dir : own, rel);
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return ynode_err(from, err, "there is no file '%s'", shown);
+	if (!S_ISREG(st.st_mode))
+		return ynode_err(from, err, "'%s' is no regular file", shown);
+	*ret_path = path;
+	*ret_shown = shown;
+	return 0;
+}
+
+/* Read and render (or take as it is) a file of the service. */
+static int read_text(const struct scope *s, const char *path, const char *shown, const char *target, bool secret_ok,
+	struct value *ret, struct err *err)
+{
+	size_t len;
+	_cleanup_free_ char *text = path_read(path, MAX_TEMPLATE, &len, err);
+	if (!text)
+		return -1;
+	if (strlen(text) != len)
+		return err_set(err, ERR_CONFIG, "%s: a NUL byte in a text", shown);
+	if (!str_ends(shown, ".in")) {
+		*ret = (struct value){.kind = V_TEXT, .text = rtext_escape(s->pl->arena, text)};
+		return 0;
+	}
+	struct rendered map = {0};
+	int r = render_template(s, text, shown, secret_ok, &map, ret, err);
+	if (r == 0) {
+		_cleanup_free_ char *plain = xstrndup(shown, strlen(shown) - 3);
+		r = rendered_check(target ? target : plain, shown, ret->text, &map, err);
+	}
+	vec_release(&map);
+	return r;
+}
+
+int render_text_file(const struct scope *s, const struct ynode *n, const char *what, struct value *ret, struct err *err)
+{
+	const char *path, *shown;
+	if (file_locate(s->pl->arena, n, s->svc ? s->svc->def->dir : NULL, &path, &shown, err) < 0)
+		return err_wrap(err, "%s", what);
+	return read_text(s, path, shown, NULL, true, ret, err);
+}
+
+int render_file(const struct scope *s, const struct file_def *def, const char *dir, bool in_tree, struct file_spec *out,
+	struct err *err)
+{
+	const char *path = NULL, *shown = NULL;
+	struct value v = {0};
+	*out = (struct file_spec){.path = def->path, .owner = def->owner, .group = def->group, .mode = def->mode};
+	out->secret = def->secret;
+	if (def->from && file_locate(s->pl->arena, def->from, dir, &path, &shown, err) < 0)
+		return -1;
+	if (path && !str_ends(path, ".in")) {
+		out->source = path;
+		return 0;
+	}
+	struct place at = place_of(def->from ? def->from : def->text, def->path);
+	if (path ? read_text(s, path, shown, def->path, def->secret, &v, err) < 0
+		 : eval_text(s, &at, def->text->text, &v, err) < 0)
+		return -1;
+	if (v.secret && !def->secret)
+		return leak_err(&at, &v, err);
+	out->runtime = rtext_has_reference(v.text);
+	out->text = out->runtime ? v.text : rtext_literal(s->pl->arena, v.text);
+	if (out->runtime && in_tree)
+		return place_err(&at, err, "holds what only the machine knows; a tree is made at build time");
+	return 0;
+}
+
+int render_files(const struct scope *s, const file_defs *defs, const char *dir, bool in_tree, struct file_list *out,
+	struct err *err)
+{
+	out->n = defs->n;
+	out->v = arena_alloc(s->pl->arena, (defs->n + 1) * sizeof *out->v);
+	for (size_t i = 0; i < defs->n; i++)
+		if (render_file(s, &defs->v[i], dir, in_tree, &out->v[i], err) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* `kiln plan --json` (design, "Stable interfaces"). */
+#include "plan/appliance.h"
+#include <string.h>
+
+static json_t *strings(const struct str_list *l)
+{
+	json_t *j = json_array();
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(j, json_string(l->v[i]));
+	return j;
+}
+
+static json_t *bytes(uint64_t n)
+{
+	return json_integer((json_int_t)(n > INT64_MAX ? INT64_MAX : n));
+}
+
+static void set_string(json_t *j, const char *key, const char *value)
+{
+	json_object_set_new(j, key, value ? json_string(value) : json_null());
+}
+
+static json_t *container_json(const struct container *c)
+{
+	json_t *j = json_object(), *volumes = json_array();
+	set_string(j, "name", c->name);
+	set_string(j, "image", c->image);
+	json_object_set_new(j, "address", json_integer(c->address));
+	json_object_set_new(j, "aliases", strings(&c->aliases));
+	json_object_set_new(j, "memory", bytes(c->memory));
+	json_object_set_new(j, "after", strings(&c->after));
+	json_object_set_new(j, "after_provision", strings(&c->after_provision));
+	for (size_t i = 0; i < c->volumes.n; i++)
+		json_array_append_new(volumes, json_string(c->volumes.v[i].name));
+	json_object_set_new(j, "volumes", volumes);
+	return j;
+}
+
+static json_t *claim_json(const struct claim *c)
+{
+	json_t *j = json_object(), *outputs = json_array();
+	set_string(j, "name", c->name);
+	set_string(j, "kind", c->kind);
+	set_string(j, "provider", c->provider);
+	set_string(j, "provision", c->provision);
+	json_object_set(j, "params", c->params);
+	for (size_t i = 0; i < c->outputs.n; i++)
+		json_array_append_new(outputs, json_string(c->outputs.v[i].key));
+	json_object_set_new(j, "outputs", outputs);
+	return j;
+}
+
+static json_t *flow_json(const struct flow *f)
+{
+	json_t *j = json_object();
+	set_string(j, "from", f->from);
+	set_string(j, "to", f->to);
+	json_object_set_new(j, "port", json_integer(f->port));
+	set_string(j, "protocol", f->protocol);
+	set_string(j, "why", f->why);
+	return j;
+}
+
+static json_t *service_json(const struct appliance *a, const struct service *s)
+{
+	json_t *j = json_object(), *containers = json_array(), *claims = json_array(), *flows = json_array();
+	uint64_t memory = 0;
+	set_string(j, "name", s->name);
+	set_string(j, "layer", s->layer);
+	set_string(j, "summary", s->summary);
+	for (size_t i = 0; i < s->n_containers; i++) {
+		const struct container *c = &a->containers.v[s->first_container + i];
+		memory += c->memory;
+		json_array_append_new(containers, container_json(c));
+		for (size_t k = 0; k < a->flows.n; k++)
+			if (!strcmp(a->flows.v[k].from, c->name))
+				json_array_append_new(flows, flow_json(&a->flows.v[k]));
+	}
+	for (size_t i = 0; i < a->claims.n; i++)
+		if (!strcmp(a->claims.v[i].service, s->name))
+			json_array_append_new(claims, claim_json(&a->claims.v[i]));
+	json_object_set_new(j, "containers", containers);
+	json_object_set_new(j, "claims", claims);
+	json_object_set_new(j, "flows", flows);
+	json_object_set_new(j, "egress", strings(&s->egress));
+	json_object_set_new(j, "memory", bytes(memory));
+	return j;
+}
+
+static json_t *publish_json(const struct publish *p)
+{
+	json_t *j = json_object();
+	set_string(j, "address", p->address);
+	json_object_set_new(j, "host_port", json_integer(p->host_port));
+	json_object_set_new(j, "port", json_integer(p->port));
+	set_string(j, "protocol", p->protocol);
+	set_string(j, "container", p->container);
+	return j;
+}
+
+static json_t *provision_json(const struct provision *p)
+{
+	json_t *j = json_object(), *steps = json_array();
+	set_string(j, "id", p->id);
+	set_string(j, "service", p->service);
+	set_string(j, "title", p->title);
+	json_object_set_new(j, "containers", strings(&p->containers));
+	json_object_set_new(j, "after", strings(&p->after));
+	for (size_t i = 0; i < json_array_size(p->steps); i++)
+		json_array_append(steps, json_object_get(json_array_get(p->steps, i), "name"));
+	json_object_set_new(j, "steps", steps);
+	return j;
+}
+
+static json_t *tree_json(const struct tree_spec *t)
+{
+	json_t *j = json_object();
+	set_string(j, "id", t->id);
+	set_string(j, "parent", t->parent);
+	json_object_set_new(j, "packages", strings(&t->packages));
+	return j;
+}
+
+static json_t *budget_json(const struct appliance *a)
+{
+	json_t *j = json_object(), *m = json_object();
+	json_object_set_new(j, "memory", bytes(a->memory_needed));
+	json_object_set_new(j, "disk", bytes(a->disk_needed));
+	json_object_set_new(m, "memory", bytes(a->machine_memory));
+	json_object_set_new(m, "disk", bytes(a->machine_disk));
+	json_object_set_new(m, "cpus", json_integer(a->machine_cpus));
+	json_object_set_new(j, "machine", m);
+	return j;
+}
+
+/* An array of what `make` says of each of n things of `size` bytes. */
+#define ARRAY_OF(list, make)                                                                                           \
+	__extension__({                                                                                                \
+		json_t *array_ = json_array();                                                                         \
+		for (size_t i_ = 0; i_ < (list).n; i_++)                                                               \
+			json_array_append_new(array_, make(&(list).v[i_]));                                            \
+		array_;                                                                                                \
+	})
+
+json_t *appliance_json(const struct appliance *a)
+{
+	json_t *j = json_object(), *services = json_array(), *network = json_object();
+	set_string(j, "name", a->name);
+	set_string(j, "summary", a->summary);
+	set_string(j, "arch", a->arch);
+	set_string(j, "domain", a->domain);
+	set_string(j, "suite", a->suite);
+	json_object_set_new(j, "layers", strings(&a->layers));
+	json_object_set_new(j, "outputs", strings(&a->outputs));
+	for (size_t i = 0; i < a->services.n; i++)
+		json_array_append_new(services, service_json(a, &a->services.v[i]));
+	json_object_set_new(j, "services", services);
+	set_string(network, "subnet", a->subnet);
+	json_object_set_new(j, "network", network);
+	json_object_set_new(j, "published", ARRAY_OF(a->published, publish_json));
+	json_object_set_new(j, "provision", ARRAY_OF(a->provisions, provision_json));
+	json_object_set_new(j, "trees", ARRAY_OF(a->trees, tree_json));
+	json_object_set_new(j, "budget", budget_json(a));
+	return j;
+}

@@ -1,0 +1,119 @@
+/* Settings of services and parameters of offers: one small type system. */
+#include "base/str.h"
+#include "base/vec.h"
+#include "plan/planner.h"
+#include "plan/rt.h"
+
+static bool is_identifier(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+	return n && n <= 63 && !s[n] && !strchr("0123456789_-", s[0]);
+}
+
+static int expected(const struct typed_def *t, const struct ynode *n, const char *what, struct err *err)
+{
+	return bind_expected(n, t->name, what, err);
+}
+
+static int check_values(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
+{
+	if (!t->values.n)
+		return 0;
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	for (size_t i = 0; i < t->values.n; i++) {
+		if (!strcmp(t->values.v[i]->text, text))
+			return 0;
+		strvec_add(&names, t->values.v[i]->text);
+	}
+	_cleanup_free_ char *list = strvec_join(&names, ", ");
+	_cleanup_free_ char *what = xasprintf("one of %s", list);
+	return expected(t, n, what, err);
+}
+
+static int check_text(
+	const struct typed_def *t, const struct ynode *n, const char *rt, struct arena *arena, struct err *err)
+{
+	struct ynode k = *n;
+	uint64_t number;
+	bool flag;
+	if (!strcmp(t->type, "string") || !strcmp(t->type, "file"))
+		return rtext_has_reference(rt) ? 0 : check_values(t, n, rtext_literal(arena, rt), err);
+	if (rtext_has_reference(rt))
+		return ynode_err(
+			n, err, "%s: '%s' is known only on the machine; only a string may be that", t->name, n->text);
+	k.text = rtext_literal(arena, rt);
+	if (!strcmp(t->type, "identifier") && !is_identifier(k.text))
+		return expected(t, &k, "an identifier of letters, digits, _ and -", err);
+	if (!strcmp(t->type, "integer") && bind_uint(&k, t->name, t->min, t->max, &number, err) < 0)
+		return -1;
+	if (!strcmp(t->type, "boolean") && bind_bool(&k, t->name, &flag, err) < 0)
+		return -1;
+	if (!strcmp(t->type, "size") && bind_size(&k, t->name, &number, err) < 0)
+		return -1;
+	if (!strcmp(t->type, "duration") && bind_ms(&k, t->name, &number, err) < 0)
+		return -1;
+	return check_values(t, n, k.text, err);
+}
+
+static int typed_list(
+	const struct scope *s, const struct typed_def *t, const struct ynode *n, struct value *ret, struct err *err)
+{
+	if (n->kind == Y_SCALAR && strstr(n->text, "${")) { /* "${settings.names}" */
+		if (eval_node(s, n, t->name, ret, err) < 0)
+			return -1;
+		return ret->kind == V_LIST ? 0 : expected(t, n, "a list", err);
+	}
+	if (n->kind != Y_LIST)
+		return expected(t, n, "a list", err);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	*ret = (struct value){.kind = V_LIST, .n = n->n};
+	ret->list = arena_alloc(s->pl->arena, (n->n + 1) * sizeof *ret->list);
+	for (size_t i = 0; i < n->n; i++) {
+		struct value v;
+		if (n->items[i]->kind != Y_SCALAR || ynode_is_null(n->items[i]))
+			return expected(t, n->items[i], "a text", err);
+		if (eval_node(s, n->items[i], t->name, &v, err) < 0)
+			return -1;
+		ret->list[i] = v.text;
+		ret->secret |= v.secret;
+		ret->why = v.secret ? v.why : ret->why;
+		if (!rtext_has_reference(v.text) &&
+			check_values(t, n->items[i], rtext_literal(s->pl->arena, v.text), err) < 0)
+			return -1;
+		strbuf_addf(&b, "%s%s", i ? " " : "", v.text);
+	}
+	ret->text = arena_strdup(s->pl->arena, strbuf_cstr(&b));
+	return 0;
+}
+
+int typed_eval(
+	const struct scope *s, const struct typed_def *t, const struct ynode *n, struct value *ret, struct err *err)
+{
+	*ret = (struct value){.kind = V_TEXT, .text = ""};
+	if (!strcmp(t->type, "list"))
+		return typed_list(s, t, n, ret, err);
+	if (n->kind != Y_SCALAR || ynode_is_null(n))
+		return expected(t, n, "a text", err);
+	if (!strcmp(t->type, "file"))
+		return render_text_file(s, n, t->name, ret, err);
+	if (eval_node(s, n, t->name, ret, err) < 0)
+		return -1;
+	ret->kind = V_TEXT;
+	return check_text(t, n, ret->text, s->pl->arena, err);
+}
+
+json_t *typed_json(const struct typed_def *t, const struct value *v)
+{
+	uint64_t number;
+	if (v->kind == V_LIST) {
+		json_t *list = json_array();
+		for (size_t i = 0; i < v->n; i++)
+			json_array_append_new(list, json_string(v->list[i]));
+		return list;
+	}
+	if (!strcmp(t->type, "integer") && str_to_u64(v->text, &number) && number <= INT64_MAX)
+		return json_integer((json_int_t)number);
+	if (!strcmp(t->type, "boolean"))
+		return json_boolean(!strcmp(v->text, "true"));
+	return json_string(v->text);
+}

@@ -27,7 +27,10 @@ LIB_SRC   := $(sort $(wildcard builder/base/*.c builder/config/*.c builder/plan/
              builder/deb/*.c builder/oci/*.c builder/tree/*.c builder/wire/*.c builder/boot/*.c builder/disk/*.c \
              builder/format/*.c builder/guest/*.c builder/vm/*.c builder/steps/*.c))
 CMD_SRC   := $(sort $(wildcard builder/cmd/*.c)) builder/main.c
+# The program on the appliance, built here for its tests; the real one is compiled in the target's tools tree.
+AGENT_SRC := $(addprefix builder/,$(shell sed -n 's/^source //p' builder/target/agent/sources 2>/dev/null))
 UNIT_SRC  := $(sort $(wildcard builder/tests/unit/*_test.c))
+AGENT_OBJ := $(patsubst %.c,$(B)/%.o,$(filter builder/target/%,$(AGENT_SRC)))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 CMD_OBJ   := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  := $(UNIT_SRC:builder/tests/unit/%.c=$(B)/unit/%)
@@ -47,11 +50,20 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/libagent.a: $(filter-out %/main.o,$(AGENT_OBJ))
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+agent: $(B)/kiln-agent
+$(B)/kiln-agent: $(B)/builder/target/agent/main.o $(B)/libagent.a $(B)/libkiln.a
+	@echo "  LD      $@"
+	$(Q)$(CC) -o $@ $^ $(ALL_LIBS) $(LDFLAGS)
+
 # One cmocka program per *_test.c, linked with the whole library.
-$(B)/unit/%: builder/tests/unit/%.c $(B)/libkiln.a
+$(B)/unit/%: builder/tests/unit/%.c $(B)/libagent.a $(B)/libkiln.a
 	@echo "  TEST    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libkiln.a -lcmocka $(ALL_LIBS) $(LDFLAGS)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libagent.a $(B)/libkiln.a -lcmocka $(ALL_LIBS) $(LDFLAGS)
 
 unit: $(UNIT_BIN)
 
@@ -88,6 +100,6 @@ format-check:
 clean:
 	rm -rf $(B) build-*
 
-.PHONY: all unit clean deps check check-installed check-quick check-full lint lint-order format format-check
+.PHONY: all agent unit clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,100 @@
+/* kiln-agent: the table of commands, the paths, and the one place that prints errors. */
+#include "target/agent/agent.h"
+#include "target/agent/status.h"
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+struct command {
+	const char *name;
+	int (*run)(struct agent *a, int argc, char **argv, struct err *err);
+	bool problem; /* its failure is shown in the status until it succeeds */
+	const char *arguments, *summary;
+};
+
+static const struct command commands[] = {
+	{"secrets", cmd_secrets, true, "", "create missing secrets, the CA and its certificates"},
+	{"network", cmd_network, true, "", "write the addresses of this machine's containers"},
+	{"firewall", cmd_firewall, true, "", "load the tables of allowed flows"},
+	{"render", cmd_render, true, "[CONTAINER]", "write files and environments into /run"},
+	{"provision", cmd_provision, false, "ID", "run the steps of one provision that are not done"},
+	{"watch", cmd_watch, false, "", "probe all containers; restart what stays unhealthy"},
+	{"wait", cmd_wait, false, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
+	{"ready", cmd_ready, false, "[--check]", "until everything is healthy and provisioned"},
+	{"status", cmd_status, false, "[--json] [--full]", "show the state of everything"},
+	{"report", cmd_report, false, "", "send the status to the host and the console"},
+	{"renew", cmd_renew, true, "", "renew certificates that near their end"},
+};
+
+static int usage(FILE *to)
+{
+	fputs("usage: kiln-agent [--machine FILE] [--state DIR] [--run DIR] COMMAND ...\n\n", to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		char left[64];
+		snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
+		fprintf(to, "  %-38s %s\n", left, commands[i].summary);
+	}
+	return to == stdout ? 0 : ERR_USAGE;
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (str_eq(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* The usual reason on a machine that ran well so far deserves the plain words. */
+static void print_error(const struct err *err)
+{
+	fprintf(stderr, "kiln-agent: %s\n", err->msg ? err->msg : "failed");
+	if (err->sys == ENOSPC)
+		fputs("kiln-agent: hint: the disk is full: free space under /var, or give the machine a larger disk\n",
+			stderr);
+	else if (err->hint)
+		fprintf(stderr, "kiln-agent: hint: %s\n", err->hint);
+}
+
+/* Which container's rendering failed belongs to the problem's name, so that another's success does not hide it. */
+static void keep_problem(const struct agent *a, const struct command *c, int argc, char **argv, const char *msg)
+{
+	_cleanup_free_ char *what = argc > 1 ? xasprintf("%s %s", c->name, argv[1]) : xstrdup(c->name);
+	if (c->problem && !strchr(what, '/'))
+		status_problem(a, what, msg);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"machine", required_argument, NULL, 'm'},
+		{"state", required_argument, NULL, 's'}, {"run", required_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	const char *conf = "/usr/lib/kiln/machine.json", *state = "/var/lib/kiln", *run = "/run/kiln";
+	int o;
+	while ((o = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+		if (o == 'm')
+			conf = optarg;
+		else if (o == 's')
+			state = optarg;
+		else if (o == 'r')
+			run = optarg;
+		else
+			return usage(o == 'h' ? stdout : stderr);
+	}
+	const struct command *c = optind < argc ? find(argv[optind]) : NULL;
+	if (!c)
+		return usage(stderr);
+	umask(022);
+	struct agent a;
+	_cleanup_err_ struct err err = ERR_INIT;
+	int rc = agent_init(&a, conf, state, run, &err);
+	if (rc == 0) {
+		rc = c->run(&a, argc - optind, argv + optind, &err);
+		keep_problem(&a, c, argc - optind, argv + optind, rc < 0 ? err.msg : NULL);
+	}
+	if (rc < 0)
+		print_error(&err);
+	agent_release(&a);
+	return rc < 0 ? (int)err.kind : 0;
+}

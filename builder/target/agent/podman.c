@@ -1,0 +1,158 @@
+#include "target/agent/podman.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MARK "KILN_EXEC"
+#define ENVIRON_MAX (1u << 20)
+
+/* A file in memory, at its start: secrets reach a program without touching a disk or a command line. */
+static int memory_file(const char *text, struct err *err)
+{
+	_cleanup_fd_ int fd = memfd_create("stdin", MFD_CLOEXEC);
+	if (fd < 0 || fd_write_all(fd, text, strlen(text)) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "standard input in memory");
+	return steal_fd(&fd);
+}
+
+static bool env_holds(const char *pid, const char *entry)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *path = xasprintf("/proc/%s/environ", pid);
+	size_t len = 0;
+	_cleanup_free_ char *all = path_read(path, ENVIRON_MAX, &len, &ignored);
+	return all && memmem(all, len, entry, strlen(entry) + 1);
+}
+
+/* Killing `podman exec` leaves what it started running in the container; its environment carries a mark to find it by.
+ */
+static void kill_marked(const char *entry)
+{
+	DIR *d = opendir("/proc");
+	const struct dirent *e;
+	while (d && (e = readdir(d))) {
+		uint64_t pid;
+		if (str_to_u64(e->d_name, &pid) && (pid_t)pid != getpid() && env_holds(e->d_name, entry))
+			kill((pid_t)pid, SIGKILL);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* The values go into podman's own environment; its command line only names them. */
+static void add_env(const json_t *env, struct strvec *argv, struct strvec *environment)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach((json_t *)env, name, value)
+	{
+		if (!json_is_string(value))
+			continue;
+		strvec_addl(argv, "--env", name, NULL);
+		strvec_addf(environment, "%s=%s", name, json_string_value(value));
+	}
+}
+
+/* PATH and such of ours must not win over a value of the same name: the later entry would be ignored. */
+static void own_env(const json_t *env, struct strvec *environment)
+{
+	for (char **e = environ; *e; e++) {
+		_cleanup_free_ char *name = xstrndup(*e, strcspn(*e, "="));
+		if (!json_object_get(env, name) && !str_eq(name, MARK))
+			strvec_add(environment, *e);
+	}
+}
+
+int podman_exec(const struct podman_exec *x, struct strbuf *out, struct err *err)
+{
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, environment = STRVEC_INIT;
+	uint64_t random = 0;
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return err_sys(err, errno, "random numbers");
+	_cleanup_free_ char *mark = xasprintf("%s=%016llx", MARK, (unsigned long long)random);
+	strvec_addl(&argv, "podman", "exec", "--env", MARK, NULL);
+	strvec_add(&environment, mark);
+	own_env(x->env, &environment);
+	add_env(x->env, &argv, &environment);
+	if (x->user)
+		strvec_addl(&argv, "--user", x->user, NULL);
+	if (x->stdin_text)
+		strvec_add(&argv, "--interactive");
+	strvec_add(&argv, x->container);
+	strvec_add_all(&argv, x->argv);
+	_cleanup_fd_ int in = x->stdin_text ? memory_file(x->stdin_text, err) : -1;
+	if (x->stdin_text && in < 0)
+		return -1;
+	struct proc_opts opts = {.env = (const char *const *)environment.v,
+		.in = in > 0 ? in : 0,
+		.capture = out,
+		.merge = true,
+		.timeout_ms = x->timeout_ms};
+	uint64_t begun = agent_ms();
+	_cleanup_err_ struct err failed = ERR_INIT;
+	if (proc_run((const char *const *)argv.v, &opts, &failed) == 0)
+		return 0;
+	bool late = x->timeout_ms && agent_ms() - begun >= x->timeout_ms;
+	if (late)
+		kill_marked(mark);
+	/* The error's text carries the output: the first line is enough, callers have the output itself. */
+	const char *program = x->argv[0] ? x->argv[0] : "";
+	if (late)
+		return err_set(err, ERR_TOOL, "%s in %s did not end within %llu ms", program, x->container,
+			(unsigned long long)x->timeout_ms);
+	return err_set(
+		err, ERR_TOOL, "%s in %s: %.*s", program, x->container, (int)strcspn(failed.msg, "\n"), failed.msg);
+}
+
+int podman_signal(const char *container, const char *signal, struct err *err)
+{
+	const char *const argv[] = {"podman", "kill", "--signal", signal, container, NULL};
+	return proc_run(argv, &(struct proc_opts){.timeout_ms = 60000}, err) < 0 ? -1 : 0;
+}
+
+static bool same_net(const char *pid, ino_t host)
+{
+	struct stat st;
+	_cleanup_free_ char *path = xasprintf("/proc/%s/ns/net", pid);
+	return stat(path, &st) < 0 || st.st_ino == host;
+}
+
+static pid_t find_pid(const char *dir, ino_t host, int depth)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *procs = path_join(dir, "cgroup.procs");
+	_cleanup_free_ char *text = path_read(procs, 1 << 20, NULL, &ignored);
+	_cleanup_strvec_ struct strvec pids = STRVEC_INIT;
+	str_split(&pids, text ? text : "", "\n");
+	for (size_t i = 0; i < pids.n; i++) {
+		uint64_t pid;
+		if (str_to_u64(pids.v[i], &pid) && !same_net(pids.v[i], host))
+			return (pid_t)pid;
+	}
+	pid_t found = 0;
+	DIR *d = depth > 0 ? opendir(dir) : NULL;
+	const struct dirent *e;
+	while (d && !found && (e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		_cleanup_free_ char *sub = path_join(dir, e->d_name);
+		found = find_pid(sub, host, depth - 1);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+pid_t podman_pid(const struct container *c)
+{
+	struct stat st;
+	_cleanup_free_ char *dir = xasprintf("/sys/fs/cgroup/system.slice/%s", c->unit);
+	return stat("/proc/self/ns/net", &st) < 0 ? 0 : find_pid(dir, st.st_ino, 4);
+}

@@ -1,0 +1,50 @@
+/* `status [--json] [--full]`, `ready [--check]`. */
+#include "target/agent/status.h"
+#include "base/json.h"
+#include "base/path.h"
+
+int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
+{
+	bool json = false;
+	_cleanup_json_ json_t *status = status_core(a);
+	status_details(a, status);
+	for (int i = 1; i < argc; i++) {
+		if (str_eq(argv[i], "--json"))
+			json = true;
+		else if (str_eq(argv[i], "--full"))
+			status_inventory(a, status);
+		else
+			return err_set(err, ERR_USAGE, "status: unknown option %s", argv[i]);
+	}
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_free_ char *canonical = json ? json_canonical(status) : NULL;
+	if (!json)
+		status_text(status, &text);
+	fputs(json ? canonical : strbuf_cstr(&text), stdout);
+	return fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
+}
+
+/* Once per boot: the moment from which on a trouble is a degradation and no longer a start. */
+static int note_ready(const struct agent *a, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(a->run, "ready.json");
+	if (path_exists(path))
+		return 0;
+	_cleanup_json_ json_t *j = json_pack("{s:I}", "ready_ms", (json_int_t)agent_ms());
+	return agent_publish(path, j, err);
+}
+
+int cmd_ready(struct agent *a, int argc, char **argv, struct err *err)
+{
+	bool once = argc > 1 && str_eq(argv[1], "--check");
+	if (argc > 1 && !once)
+		return err_set(err, ERR_USAGE, "ready [--check]: unknown option %s", argv[1]);
+	for (;; agent_sleep(500)) {
+		_cleanup_json_ json_t *status = status_core(a);
+		if (str_eq(json_string_value(json_object_get(status, "state")), "ready"))
+			return once ? 0 : note_ready(a, err);
+		_cleanup_free_ char *line = status_line(status);
+		if (once)
+			return err_set(err, ERR_TEST, "%s", line);
+	}
+}

@@ -1,0 +1,16 @@
+/* What the appliance knows about itself, as one JSON object (docs/formats.md, "Status"), and as text. */
+#pragma once
+#include "target/agent/agent.h"
+
+/* state, reason, services, provision, disk, problems: cheap, asked often. The caller owns it. */
+json_t *status_core(const struct agent *a) __attribute__((returns_nonnull));
+/* Adds certificates, refusals and the boot's breakdown. */
+void status_details(const struct agent *a, json_t *status);
+/* Adds what is counted by walking and listing: bytes under storage and volumes, listening sockets. */
+void status_inventory(const struct agent *a, json_t *status);
+/* "7 of 9 services healthy; waiting for postgres (not running)". The caller frees it. */
+char *status_line(const json_t *status) __attribute__((returns_nonnull));
+/* The table for people. */
+void status_text(const json_t *status, struct strbuf *out);
+/* Remember why a command failed, or (msg NULL) that it no longer does: shown as a problem. */
+void status_problem(const struct agent *a, const char *what, const char *msg);

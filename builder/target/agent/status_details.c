@@ -1,0 +1,96 @@
+/* Certificates, refusals, overlap of networks, the breakdown of the boot. */
+#include "base/json.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "target/agent/ca.h"
+#include "target/agent/firewall.h"
+#include "target/agent/network.h"
+#include "target/agent/status.h"
+
+static json_t *certificates(const struct agent *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i <= a->m.n_secrets; i++) {
+		_cleanup_err_ struct err ignored = ERR_INIT;
+		int64_t days;
+		bool ca = i == a->m.n_secrets;
+		const struct secret *s = ca ? NULL : &a->m.secrets[i];
+		if (s && !s->certificate)
+			continue;
+		_cleanup_free_ char *path =
+			ca ? path_join(a->state, "ca/cert.pem") : xasprintf("%s/secrets/%s/cert.pem", a->state, s->id);
+		if (ca_days_left(path, agent_time(a), &days, &ignored) == 0)
+			json_array_append_new(
+				list, json_pack("{s:s, s:I}", "id", ca ? "ca" : s->id, "days", (json_int_t)days));
+	}
+	return list;
+}
+
+static uint64_t property(const struct strvec *lines, const char *name)
+{
+	size_t n = strlen(name);
+	uint64_t v = 0;
+	for (size_t i = 0; i < lines->n; i++)
+		if (strncmp(lines->v[i], name, n) == 0 && lines->v[i][n] == '=')
+			str_to_u64(lines->v[i] + n + 1, &v);
+	return v / 1000;
+}
+
+static void set_ms(json_t *o, const char *key, uint64_t ms)
+{
+	if (ms)
+		json_object_set_new(o, key, json_integer((json_int_t)ms));
+}
+
+/*
+ * systemd counts microseconds: firmware and loader before the kernel's start, the others after it. Before
+ * UserspaceTimestamp lie the kernel and, in its last part, kiln's init, which leaves the time it took over in
+ * RUN/init.json.
+ */
+static json_t *boot(const struct agent *a)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
+	json_t *j = json_object();
+	static const char *const argv[] = {"systemctl", "show", "--property=FirmwareTimestampMonotonic",
+		"--property=LoaderTimestampMonotonic", "--property=InitRDTimestampMonotonic",
+		"--property=UserspaceTimestampMonotonic", NULL};
+	if (proc_run(argv, &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
+		return j;
+	str_split(&lines, strbuf_cstr(&out), "\n");
+	uint64_t firmware = property(&lines, "FirmwareTimestampMonotonic"),
+		 loader = property(&lines, "LoaderTimestampMonotonic"),
+		 initrd = property(&lines, "InitRDTimestampMonotonic"),
+		 userspace = property(&lines, "UserspaceTimestampMonotonic");
+	_cleanup_free_ char *path = path_join(a->run, "init.json");
+	_cleanup_json_ json_t *init = path_exists(path) ? json_read(path, 1 << 16, &ignored) : NULL;
+	if (!initrd)
+		initrd = (uint64_t)json_integer_value(json_object_get(init, "start_ms"));
+	set_ms(j, "firmware_ms", firmware > loader ? firmware - loader : 0);
+	set_ms(j, "loader_ms", loader);
+	set_ms(j, "kernel_ms", initrd ? initrd : userspace);
+	set_ms(j, "init_ms", initrd && userspace > initrd ? userspace - initrd : 0);
+	set_ms(j, "userspace_ms", agent_ms() > userspace ? agent_ms() - userspace : 0);
+	return j;
+}
+
+void status_details(const struct agent *a, json_t *status)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_strbuf_ struct strbuf overlap = STRBUF_INIT;
+	json_object_set_new(status, "certificates", certificates(a));
+	json_t *refusals = firewall_refusals(&a->m, &ignored);
+	json_object_set_new(status, "refusals", refusals ? refusals : json_array());
+	json_t *b = boot(a);
+	/* until ready, userspace is still being measured; after it, the time it took */
+	uint64_t ready = (uint64_t)json_integer_value(json_object_get(status, "ready_ms"));
+	uint64_t before = (uint64_t)json_integer_value(json_object_get(b, "kernel_ms")) +
+			  (uint64_t)json_integer_value(json_object_get(b, "init_ms"));
+	if (ready > before && json_object_size(b))
+		json_object_set_new(b, "userspace_ms", json_integer((json_int_t)(ready - before)));
+	json_object_set_new(status, "boot", b);
+	_cleanup_free_ char *routes = path_read("/proc/net/route", 1 << 20, NULL, &ignored);
+	if (routes && network_overlap(&a->m, routes, &overlap))
+		json_object_set_new(status, "overlap", json_string(overlap.s));
+}

@@ -1,0 +1,158 @@
+/* The status for people: one line for the console, a table for `kiln-agent status`. */
+#include "target/agent/status.h"
+#include <inttypes.h>
+
+static const char *str_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+static uint64_t num_of(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+/* The first container of a service that is not healthy, and why. */
+static void why_not(const json_t *service, struct strbuf *out)
+{
+	const json_t *list = json_object_get(service, "containers");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *c = json_array_get(list, i);
+		if (str_eq(str_of(c, "health"), "healthy"))
+			continue;
+		const char *reason = str_of(c, "reason");
+		bool own = json_array_size(list) > 1;
+		strbuf_addf(out, "%s%s%s", own ? str_of(c, "name") : "", own && *reason ? ": " : "", reason);
+		return;
+	}
+}
+
+char *status_line(const json_t *status)
+{
+	struct strbuf b = STRBUF_INIT;
+	const json_t *services = json_object_get(status, "services"), *prov = json_object_get(status, "provision");
+	size_t healthy = 0, n = json_array_size(services), shown = 0;
+	for (size_t i = 0; i < n; i++)
+		healthy += str_eq(str_of(json_array_get(services, i), "health"), "healthy");
+	strbuf_addf(&b, "%s: %zu of %zu services healthy", str_of(status, "state"), healthy, n);
+	for (size_t i = 0; i < n && shown < 3; i++) {
+		const json_t *s = json_array_get(services, i);
+		_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+		if (str_eq(str_of(s, "health"), "healthy"))
+			continue;
+		why_not(s, &why);
+		strbuf_addf(&b, "%s%s", shown++ ? ", " : "; waiting for ", str_of(s, "name"));
+		if (why.len)
+			strbuf_addf(&b, " (%s)", why.s);
+	}
+	if (n - healthy > shown)
+		strbuf_addf(&b, " and %zu more", n - healthy - shown);
+	for (size_t i = 0; i < json_array_size(prov); i++) {
+		const json_t *p = json_array_get(prov, i);
+		const char *state = str_of(p, "state");
+		if (str_eq(state, "running") || str_eq(state, "failed"))
+			strbuf_addf(&b, "; provision %s %s%s%s", str_of(p, "id"), state, *str_of(p, "step") ? ": " : "",
+				str_of(p, "step"));
+	}
+	if (*str_of(status, "reason"))
+		strbuf_addf(&b, "; %s", str_of(status, "reason"));
+	return strbuf_steal(&b);
+}
+
+static void service_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *services = json_object_get(status, "services");
+	const char *layer = "";
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *s = json_array_get(services, i), *list = json_object_get(s, "containers");
+		if (!str_eq(layer, str_of(s, "layer"))) {
+			layer = str_of(s, "layer");
+			strbuf_addf(out, "%s\n", layer);
+		}
+		for (size_t k = 0; k < json_array_size(list); k++) {
+			const json_t *c = json_array_get(list, k);
+			uint64_t from = num_of(c, "started_ms"), to = num_of(c, "healthy_ms");
+			strbuf_addf(out, "  %-16s %-20s %-10s", k ? "" : str_of(s, "name"), str_of(c, "name"),
+				str_of(c, "health"));
+			if (to > from)
+				strbuf_addf(out, " %7.1f s", (double)(to - from) / 1000);
+			if (num_of(c, "restarts"))
+				strbuf_addf(out, "  restarted %" PRIu64 " times", num_of(c, "restarts"));
+			if (*str_of(c, "reason"))
+				strbuf_addf(out, "  %s", str_of(c, "reason"));
+			strbuf_addc(out, '\n');
+		}
+	}
+}
+
+static void provision_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *prov = json_object_get(status, "provision");
+	if (json_array_size(prov))
+		strbuf_adds(out, "provisioning\n");
+	for (size_t i = 0; i < json_array_size(prov); i++) {
+		const json_t *p = json_array_get(prov, i);
+		strbuf_addf(out, "  %-37s %-10s", str_of(p, "id"), str_of(p, "state"));
+		if (*str_of(p, "step"))
+			strbuf_addf(out, "  %s", str_of(p, "step"));
+		strbuf_addc(out, '\n');
+		_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
+		str_split(&lines, str_of(p, "answer"), "\n");
+		for (size_t k = 0; k < lines.n; k++)
+			strbuf_addf(out, "      %s\n", lines.v[k]);
+	}
+}
+
+static void detail_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *list = json_object_get(status, "certificates"), *disk = json_object_get(status, "disk");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		strbuf_addf(out, "certificate %s: %" JSON_INTEGER_FORMAT " days left\n",
+			str_of(json_array_get(list, i), "id"),
+			json_integer_value(json_object_get(json_array_get(list, i), "days")));
+	if (json_is_object(disk))
+		strbuf_addf(out, "disk %s: %s of %s free\n", str_of(disk, "path"), str_bytes(num_of(disk, "available")),
+			str_bytes(num_of(disk, "size")));
+	list = json_object_get(status, "refusals");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *r = json_array_get(list, i);
+		strbuf_addf(out, "refused %s -> %s:%" PRIu64 "/%s: %" PRIu64 " packets\n", str_of(r, "from"),
+			str_of(r, "to"), num_of(r, "port"), str_of(r, "protocol"), num_of(r, "packets"));
+	}
+	list = json_object_get(status, "problems");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		strbuf_addf(out, "problem: %s: %s\n", str_of(json_array_get(list, i), "what"),
+			str_of(json_array_get(list, i), "why"));
+	if (*str_of(status, "overlap"))
+		strbuf_addf(out, "problem: the containers' subnet overlaps with %s\n", str_of(status, "overlap"));
+}
+
+static void boot_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *boot = json_object_get(status, "boot");
+	const char *key, *sep = "boot:";
+	json_t *v;
+	json_object_foreach((json_t *)boot, key, v)
+	{
+		strbuf_addf(
+			out, "%s %.*s %.1f s", sep, (int)strcspn(key, "_"), key, (double)json_integer_value(v) / 1000);
+		sep = ",";
+	}
+	if (json_is_integer(json_object_get(status, "ready_ms"))) {
+		strbuf_addf(out, "%s ready after %.1f s", sep, (double)num_of(status, "ready_ms") / 1000);
+		sep = ",";
+	}
+	if (*sep == ',')
+		strbuf_addc(out, '\n');
+}
+
+void status_text(const json_t *status, struct strbuf *out)
+{
+	strbuf_addf(out, "%s %s: %s%s%s\n", str_of(status, "name"), str_of(status, "version"), str_of(status, "state"),
+		*str_of(status, "reason") ? ": " : "", str_of(status, "reason"));
+	service_rows(status, out);
+	provision_rows(status, out);
+	detail_rows(status, out);
+	boot_rows(status, out);
+}

@@ -22,8 +22,8 @@ static const struct command commands[] = {
 	{"watch", cmd_watch, false, "", "probe all containers; restart what stays unhealthy"},
 	{"wait", cmd_wait, false, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
 	{"ready", cmd_ready, false, "[--check]", "until everything is healthy and provisioned"},
-	{"status", cmd_status, false, "[--json] [--full]", "show the state of everything"},
-	{"report", cmd_report, false, "", "send the status to the host and the console"},
+	{"status", cmd_status, false, "[--json] [--full] | --follow", "show the state of everything"},
+	{"report", cmd_report, false, "", "send the status to the host"},
 	{"renew", cmd_renew, true, "", "renew certificates that near their end"},
 };
 

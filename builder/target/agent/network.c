@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CREDENTIAL "/run/credentials/@system/kiln.subnet"
 
@@ -34,7 +35,11 @@ static int override(const struct agent *a, char **ret, struct err *err)
 
 void network_env(const struct machine *m, struct strbuf *out)
 {
-	strbuf_addf(out, "KILN_SUBNET=%s\nKILN_GATEWAY=%s\n", m->subnet, m->gateway);
+	char host[256] = "";
+	if (gethostname(host, sizeof host - 1) < 0)
+		host[0] = 0;
+	strbuf_addf(out, "KILN_SUBNET=%s\nKILN_GATEWAY=%s\nKILN_DOMAIN=%s\nKILN_HOSTNAME=%s\n", m->subnet, m->gateway,
+		m->domain ? m->domain : "", host);
 	for (size_t i = 0; i < m->n_containers; i++) {
 		strbuf_adds(out, "KILN_IP_");
 		for (const char *p = m->containers[i].name; *p; p++)

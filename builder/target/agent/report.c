@@ -4,13 +4,11 @@
  * end.
  */
 #include "base/json.h"
-#include "base/path.h"
 #include "target/agent/status.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,24 +73,6 @@ static bool channel_status(struct channel *c, const char *type, json_t *status)
 	return channel_write(c, line);
 }
 
-static void console(const char *text)
-{
-	_cleanup_fd_ int fd = open("/dev/console", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd >= 0)
-		(void)fd_write_all(fd, text, strlen(text));
-}
-
-static void console_table(const json_t *status)
-{
-	_cleanup_strbuf_ struct strbuf table = STRBUF_INIT, text = STRBUF_INIT;
-	_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
-	status_text(status, &table);
-	str_split(&lines, strbuf_cstr(&table), "\n");
-	for (size_t i = 0; i < lines.n; i++)
-		strbuf_addf(&text, "kiln: %s\r\n", lines.v[i]);
-	console(strbuf_cstr(&text));
-}
-
 /* What makes a new line worth sending: all but the clock and the bytes that are free. */
 static char *essence(const json_t *status)
 {
@@ -105,7 +85,7 @@ static char *essence(const json_t *status)
 struct reporter {
 	struct agent *a;
 	struct channel channel;
-	char *essence, *line;
+	char *essence;
 	uint64_t sent_ms;
 	bool final_sent; /* the whole, for the present state "ready" */
 };
@@ -116,19 +96,12 @@ static void send_final(struct reporter *r, json_t *status)
 	status_inventory(r->a, status);
 	r->final_sent = true;
 	channel_status(&r->channel, "final", status);
-	console_table(status);
 }
 
 static void tick(struct reporter *r)
 {
 	_cleanup_json_ json_t *status = status_core(r->a);
-	_cleanup_free_ char *now = essence(status), *line = status_line(status);
-	if (!str_eq(line, r->line)) {
-		_cleanup_free_ char *text = xasprintf("kiln: %s\r\n", line);
-		console(text);
-		free(r->line);
-		r->line = steal(line);
-	}
+	_cleanup_free_ char *now = essence(status);
 	bool changed = !str_eq(now, r->essence), due = agent_ms() - r->sent_ms >= HEARTBEAT_MS;
 	if (changed || due) {
 		bool sent = channel_status(&r->channel, changed ? "status" : "heartbeat", status);
@@ -180,7 +153,6 @@ int cmd_report(struct agent *a, int argc, char **argv, struct err *err)
 	status_inventory(a, status);
 	channel_status(&r.channel, "end", status);
 	free(r.essence);
-	free(r.line);
 	if (r.channel.fd >= 0)
 		close(r.channel.fd);
 	return 0;

@@ -1,11 +1,41 @@
-/* `status [--json] [--full]`, `ready [--check]`. */
+/* `status [--json] [--full] | --follow`, `ready [--check]`. */
 #include "target/agent/status.h"
 #include "base/json.h"
 #include "base/path.h"
 
+static int put(const char *text, struct err *err)
+{
+	return fputs(text, stdout) < 0 || fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
+}
+
+/* For the console: a line whenever it differs from the last one, the table whenever all is ready. */
+static int follow(const struct agent *a, struct err *err)
+{
+	_cleanup_free_ char *last = NULL;
+	for (bool was_ready = false;; agent_sleep(500)) {
+		_cleanup_json_ json_t *status = status_core(a);
+		_cleanup_free_ char *line = status_line(status), *text = xasprintf("kiln: %s\n", line);
+		bool ready = str_eq(json_string_value(json_object_get(status, "state")), "ready");
+		if (!str_eq(line, last) && put(text, err) < 0)
+			return -1;
+		free(last);
+		last = steal(line);
+		if (ready && !was_ready) {
+			_cleanup_strbuf_ struct strbuf table = STRBUF_INIT;
+			status_details(a, status);
+			status_text(status, &table);
+			if (put(strbuf_cstr(&table), err) < 0)
+				return -1;
+		}
+		was_ready = ready;
+	}
+}
+
 int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 {
 	bool json = false;
+	if (argc == 2 && str_eq(argv[1], "--follow"))
+		return follow(a, err);
 	_cleanup_json_ json_t *status = status_core(a);
 	status_details(a, status);
 	for (int i = 1; i < argc; i++) {
@@ -20,8 +50,7 @@ int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 	_cleanup_free_ char *canonical = json ? json_canonical(status) : NULL;
 	if (!json)
 		status_text(status, &text);
-	fputs(json ? canonical : strbuf_cstr(&text), stdout);
-	return fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
+	return put(json ? canonical : strbuf_cstr(&text), err);
 }
 
 /* Once per boot: the moment from which on a trouble is a degradation and no longer a start. */

@@ -43,9 +43,8 @@ static void set_ms(json_t *o, const char *key, uint64_t ms)
 }
 
 /*
- * systemd counts microseconds: firmware and loader before the kernel's start, the others after it. Before
- * UserspaceTimestamp lie the kernel and, in its last part, kiln's init, which leaves the time it took over in
- * RUN/init.json.
+ * systemd counts microseconds: firmware and loader before the kernel's start, userspace after it. Between lie the
+ * kernel and kiln's init, which leaves its times in RUN/init.json (seconds).
  */
 static json_t *boot(const struct agent *a)
 {
@@ -54,19 +53,16 @@ static json_t *boot(const struct agent *a)
 	_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
 	json_t *j = json_object();
 	static const char *const argv[] = {"systemctl", "show", "--property=FirmwareTimestampMonotonic",
-		"--property=LoaderTimestampMonotonic", "--property=InitRDTimestampMonotonic",
-		"--property=UserspaceTimestampMonotonic", NULL};
+		"--property=LoaderTimestampMonotonic", "--property=UserspaceTimestampMonotonic", NULL};
 	if (proc_run(argv, &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
 		return j;
 	str_split(&lines, strbuf_cstr(&out), "\n");
 	uint64_t firmware = property(&lines, "FirmwareTimestampMonotonic"),
 		 loader = property(&lines, "LoaderTimestampMonotonic"),
-		 initrd = property(&lines, "InitRDTimestampMonotonic"),
 		 userspace = property(&lines, "UserspaceTimestampMonotonic");
 	_cleanup_free_ char *path = path_join(a->run, "init.json");
 	_cleanup_json_ json_t *init = path_exists(path) ? json_read(path, 1 << 16, &ignored) : NULL;
-	if (!initrd)
-		initrd = (uint64_t)json_integer_value(json_object_get(init, "start_ms"));
+	uint64_t initrd = (uint64_t)(json_number_value(json_object_get(init, "start")) * 1000);
 	set_ms(j, "firmware_ms", firmware > loader ? firmware - loader : 0);
 	set_ms(j, "loader_ms", loader);
 	set_ms(j, "kernel_ms", initrd ? initrd : userspace);

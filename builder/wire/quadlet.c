@@ -2,11 +2,14 @@
 #include "base/str.h"
 #include "wire/parts.h"
 #include "wire/text.h"
+#include <ctype.h>
 
 /* Room for a slow machine to run podman itself, before and after the time that the health check allows. */
 #define START_SLACK_SEC 120
 #define HEALTH_DEFAULT_MS 60000
 #define STOP_DEFAULT_MS 10000
+/* Locally administered (IEEE 802), then the offset in the subnet. */
+#define MAC_PREFIX "02:6b:69:6c"
 
 static unsigned long long stop_seconds(const struct container *c)
 {
@@ -149,7 +152,9 @@ static int network(struct strbuf *b, const struct appliance *a, const struct con
 {
 	strbuf_adds(b, "Network=" WIRE_NETWORK "\nPodmanArgs=--ip=${");
 	unit_address(b, c->name);
-	strbuf_adds(b, "}\n");
+	/* A fixed address with a new hardware address at every start would be unreachable until ARP entries expire. */
+	strbuf_addf(
+		b, "}\nPodmanArgs=--mac-address=" MAC_PREFIX ":%02x:%02x\n", c->address >> 8 & 255, c->address & 255);
 	if (value(b, "HostName", c->name, err) < 0 || values(b, "NetworkAlias", &c->aliases, err) < 0)
 		return -1;
 	for (size_t i = 0; i < a->published.n; i++) {
@@ -168,9 +173,10 @@ static int limits(struct strbuf *b, const struct container *c, struct err *err)
 		return -1;
 	if (!c->writable_root)
 		strbuf_adds(b, "ReadOnly=true\n");
-	if (c->memory)
-		strbuf_addf(b, "PodmanArgs=--memory=%llu\n", (unsigned long long)c->memory);
-	return pairs(b, "Sysctl", &c->sysctl, err) < 0 ? -1 : pairs(b, "Ulimit", &c->ulimits, err);
+	/* Those of the unit, see service_section. */
+	if (c->ulimits.n)
+		strbuf_adds(b, "Ulimit=host\n");
+	return pairs(b, "Sysctl", &c->sysctl, err);
 }
 
 static int container_section(struct strbuf *b, const struct appliance *a, const struct container *c, struct err *err)
@@ -186,14 +192,33 @@ static int container_section(struct strbuf *b, const struct appliance *a, const 
 	if (c->tree)
 		strbuf_adds(b, "RunInit=true\n");
 	else
-		strbuf_adds(b, "HealthCmd=none\n");
+		strbuf_adds(b, "PodmanArgs=--no-healthcheck\n");
 	if (environment(b, c, err) < 0 || mounts(b, c, err) < 0 || network(b, a, c, err) < 0 || limits(b, c, err) < 0)
 		return -1;
 	strbuf_addf(b, "LogDriver=journald\nStopTimeout=%llu\n\n", stop_seconds(c));
 	return 0;
 }
 
-static void service_section(struct strbuf *b, const struct container *c)
+/*
+ * Limits of memory and resources are the unit's, not podman's --memory and --ulimit: those fail where the machine does
+ * not have the controller or the right, systemd does what it can.
+ */
+static int unit_limits(struct strbuf *b, const struct container *c, struct err *err)
+{
+	if (c->memory)
+		strbuf_addf(b, "MemoryMax=%llu\n", (unsigned long long)c->memory);
+	for (size_t i = 0; i < c->ulimits.n; i++) {
+		const struct kv *u = &c->ulimits.v[i];
+		strbuf_adds(b, "Limit");
+		for (const char *p = u->key; *p; p++)
+			strbuf_addc(b, (char)toupper((unsigned char)*p));
+		if (value(b, "", str_eq(u->value, "-1") ? "infinity" : u->value, err) < 0)
+			return err_wrap(err, "ulimits: %s", u->key);
+	}
+	return 0;
+}
+
+static int service_section(struct strbuf *b, const struct container *c, struct err *err)
 {
 	uint64_t start = c->health.start_ms ? c->health.start_ms : HEALTH_DEFAULT_MS;
 	strbuf_adds(b, "[Service]\nEnvironmentFile=/run/kiln/network.env\n");
@@ -205,6 +230,7 @@ static void service_section(struct strbuf *b, const struct container *c)
 	strbuf_adds(b, "Restart=always\nRestartMode=direct\nRestartSec=1\nRestartSteps=6\nRestartMaxDelaySec=60\n");
 	strbuf_addf(b, "TimeoutStartSec=%llu\n", (unsigned long long)((start + 999) / 1000 + START_SLACK_SEC));
 	strbuf_addf(b, "TimeoutStopSec=%llu\n", stop_seconds(c) + 10);
+	return unit_limits(b, c, err);
 }
 
 int wire_quadlet(const struct appliance *a, const struct container *c, struct wire_files *w, struct err *err)
@@ -214,7 +240,8 @@ int wire_quadlet(const struct appliance *a, const struct container *c, struct wi
 		return err_wrap(err, "container %s", c->name);
 	/* Without DefaultDependencies=false every container would wait for network-online.target. */
 	strbuf_adds(&b, "[Quadlet]\nDefaultDependencies=false\n\n");
-	service_section(&b, c);
+	if (service_section(&b, c, err) < 0)
+		return err_wrap(err, "container %s", c->name);
 	strbuf_adds(&b, "\n[Install]\nWantedBy=multi-user.target\n");
 	_cleanup_free_ char *path = xasprintf("/usr/share/containers/systemd/%s.container", c->name);
 	wire_add_text(w, path, 0644, b.s);

@@ -28,9 +28,9 @@ LIB_SRC   := $(sort $(wildcard builder/base/*.c builder/config/*.c builder/plan/
              builder/format/*.c builder/guest/*.c builder/vm/*.c builder/steps/*.c))
 CMD_SRC   := $(sort $(wildcard builder/cmd/*.c)) builder/main.c
 # The program on the appliance, built here for its tests; the real one is compiled in the target's tools tree.
-AGENT_SRC := $(addprefix builder/,$(shell sed -n 's/^source //p' builder/target/agent/sources 2>/dev/null))
+AGENT_SRC := $(sort $(wildcard builder/target/agent/*.c))
 UNIT_SRC  := $(sort $(wildcard builder/tests/unit/*_test.c))
-AGENT_OBJ := $(patsubst %.c,$(B)/%.o,$(filter builder/target/%,$(AGENT_SRC)))
+AGENT_OBJ := $(AGENT_SRC:%.c=$(B)/%.o)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 CMD_OBJ   := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  := $(UNIT_SRC:builder/tests/unit/%.c=$(B)/unit/%)

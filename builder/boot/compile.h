@@ -22,6 +22,7 @@ struct target_program {
 	bool is_static;
 };
 extern const struct target_program target_init; /* /init of the initrd; source_dir is for the caller to fill in */
+extern const struct target_program target_agent; /* kiln-agent; needs headers of libcurl, OpenSSL, jansson, libcrypt */
 
 /*
  * The directory with the sources: "<root>/builder" or "<root>" of the first data root that has target/. The caller

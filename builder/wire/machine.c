@@ -155,22 +155,84 @@ static json_t *secrets(const struct appliance *a)
 	return list;
 }
 
-static json_t *provisions(const struct appliance *a)
+static const struct container *find(const struct appliance *a, const char *name)
 {
-	json_t *list = json_array();
+	for (size_t i = 0; name && i < a->containers.n; i++)
+		if (str_eq(a->containers.v[i].name, name))
+			return &a->containers.v[i];
+	return NULL;
+}
+
+/* The machine's name of a container's volume, or NULL. */
+static const char *volume_of(const struct container *c, const char *name)
+{
+	_cleanup_free_ char *shared = xasprintf("%s-%s", c->service, name);
+	_cleanup_free_ char *own = xasprintf("%s-%s-%u", c->service, name, c->instance);
+	for (size_t i = 0; i < c->volumes.n; i++)
+		if (str_eq(c->volumes.v[i].name, shared) || str_eq(c->volumes.v[i].name, own))
+			return c->volumes.v[i].name;
+	return NULL;
+}
+
+/* A file step names a service's volume and a user of its image: the agent gets the machine's volumes, and numbers. */
+static int file_step(const struct appliance *a, const struct wire_facts *f, json_t *step, struct err *err)
+{
+	json_t *file = json_object_get(step, "file"), *in = json_object_get(file, "in"), *volumes = json_array();
+	const char *name = json_string_value(json_object_get(file, "volume"));
+	const char *owner = json_string_value(json_object_get(file, "owner")),
+		   *group = json_string_value(json_object_get(file, "group"));
+	set(file, "volumes", volumes);
+	for (size_t i = 0; i < (json_is_array(in) ? json_array_size(in) : 1); i++) {
+		const char *container = json_string_value(json_is_array(in) ? json_array_get(in, i) : in);
+		const struct container *c = find(a, container);
+		const char *volume = c && name ? volume_of(c, name) : NULL;
+		uint32_t uid, gid;
+		if (!volume)
+			return err_set(err, ERR_CONFIG, "container %s has no volume \"%s\"",
+				container ? container : "(none)", name ? name : "");
+		if (f->user(f->user_arg, c, owner, group, &uid, &gid, err) < 0)
+			return -1;
+		bool seen = false;
+		for (size_t k = 0; k < json_array_size(volumes); k++)
+			seen |= str_eq(json_string_value(json_array_get(volumes, k)), volume);
+		if (!seen)
+			json_array_append_new(volumes, json_string(volume));
+		set_u64(file, "uid", uid);
+		set_u64(file, "gid", gid);
+	}
+	return 0;
+}
+
+static json_t *steps(const struct appliance *a, const struct wire_facts *f, const struct provision *p, struct err *err)
+{
+	_cleanup_json_ json_t *list = p->steps ? json_deep_copy(p->steps) : json_array();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *step = json_array_get(list, i);
+		if (json_object_get(step, "file") && file_step(a, f, step, err) < 0) {
+			err_wrap(err, "provision %s: step %zu", p->id, i + 1);
+			return NULL;
+		}
+	}
+	return steal(list);
+}
+
+static int provisions(const struct appliance *a, const struct wire_facts *f, json_t *list, struct err *err)
+{
 	for (size_t i = 0; i < a->provisions.n; i++) {
 		const struct provision *p = &a->provisions.v[i];
-		json_t *o = json_object();
+		json_t *o = json_object(), *all = steps(a, f, p, err);
+		json_array_append_new(list, o);
+		if (!all)
+			return -1;
 		set_str(o, "id", p->id);
 		set_str(o, "service", p->service);
 		set_str(o, "title", p->title);
 		set(o, "unit", json_sprintf("kiln-provision@%s.service", p->id));
 		set(o, "containers", strings(&p->containers));
 		set(o, "after", strings(&p->after));
-		set(o, "steps", p->steps ? json_deep_copy(p->steps) : json_array());
-		json_array_append_new(list, o);
+		set(o, "steps", all);
 	}
-	return list;
+	return 0;
 }
 
 static json_t *flows(const struct appliance *a)
@@ -244,7 +306,7 @@ static int egress(const struct appliance *a, json_t *list, struct err *err)
 int wire_machine(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err)
 {
 	_cleanup_json_ json_t *m = json_object();
-	json_t *net = json_object(), *running = json_array(), *out = json_array();
+	json_t *net = json_object(), *running = json_array(), *out = json_array(), *graphs = json_array();
 	set_u64(m, "kiln", 1);
 	set_str(m, "name", a->name);
 	set_str(m, "version", f->version);
@@ -257,11 +319,11 @@ int wire_machine(const struct appliance *a, const struct wire_facts *f, struct w
 	set(m, "services", services(a));
 	set(m, "containers", running);
 	set(m, "secrets", secrets(a));
-	set(m, "provision", provisions(a));
+	set(m, "provision", graphs);
 	set(m, "flows", flows(a));
 	set(m, "publish", published(a));
 	set(m, "egress", out);
-	if (containers(a, f, running, err) < 0 || egress(a, out, err) < 0)
+	if (containers(a, f, running, err) < 0 || provisions(a, f, graphs, err) < 0 || egress(a, out, err) < 0)
 		return -1;
 	_cleanup_free_ char *text = json_canonical(m);
 	wire_add_text(w, "/usr/lib/kiln/machine.json", 0644, text);

@@ -21,14 +21,6 @@ struct batch {
 	struct progress_step *step;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void init_curl(void)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -85,9 +77,9 @@ static int settle(struct batch *b, struct transfer *t, CURLcode code, struct err
 	case TRANSFER_AGAIN:
 		if (t->attempt < b->opts.attempts && pause <= PAUSE_MAX_MS) {
 			uint64_t grown = t->attempt ? b->opts.pause_ms << (t->attempt < 10 ? t->attempt - 1 : 9) : 0;
-			t->not_before = now_ms() + (pause > grown		  ? pause
-							   : grown < PAUSE_MAX_MS ? grown
-										  : PAUSE_MAX_MS);
+			t->not_before = transfer_now_ms() + (pause > grown		   ? pause
+								    : grown < PAUSE_MAX_MS ? grown
+											   : PAUSE_MAX_MS);
 			return 0;
 		}
 		if (pause > PAUSE_MAX_MS)
@@ -127,7 +119,7 @@ static int fill_slots(struct batch *b, struct err *err)
 /* Start the attempts whose time has come. Returns the milliseconds until the next one's. */
 static int start_due(struct batch *b, int *ret_wait, struct err *err)
 {
-	uint64_t now = now_ms();
+	uint64_t now = transfer_now_ms();
 
 	*ret_wait = POLL_MS;
 	for (unsigned i = 0; i < b->opts.parallel; i++) {
@@ -147,10 +139,32 @@ static int start_due(struct batch *b, int *ret_wait, struct err *err)
 	return 0;
 }
 
+static int stop(struct batch *b, struct transfer *t, CURLcode code, struct err *err)
+{
+	curl_multi_remove_handle(b->multi, t->easy);
+	t->running = false;
+	return settle(b, t, code, err);
+}
+
+/* End the attempts on which nothing has arrived for too long. (curl's own limit is an average over five seconds and
+ * more.) */
+static int expire(struct batch *b, struct err *err)
+{
+	uint64_t now = transfer_now_ms();
+
+	for (unsigned i = 0; i < b->opts.parallel; i++) {
+		struct transfer *t = &b->slots[i];
+		if (t->running && now - t->last_ms > b->opts.stall_ms && stop(b, t, CURLE_OPERATION_TIMEDOUT, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Look after the attempts that ended. Returns how many. */
 static int reap(struct batch *b, struct err *err)
 {
 	CURLMsg *m;
-	int left;
+	int left, reaped = 0;
 
 	while ((m = curl_multi_info_read(b->multi, &left))) {
 		struct transfer *t;
@@ -158,12 +172,11 @@ static int reap(struct batch *b, struct err *err)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-		curl_multi_remove_handle(b->multi, t->easy);
-		t->running = false;
-		if (settle(b, t, code, err) < 0)
+		reaped++;
+		if (stop(b, t, code, err) < 0)
 			return -1;
 	}
-	return 0;
+	return reaped;
 }
 
 static void report(struct batch *b)
@@ -185,13 +198,14 @@ static int run_batch(struct batch *b, struct err *err)
 		if (start_due(b, &wait, err) < 0)
 			return -1;
 		CURLMcode code = curl_multi_perform(b->multi, &running);
-		if (code == CURLM_OK)
+		report(b);
+		int reaped = reap(b, err);
+		if (reaped < 0 || expire(b, err) < 0)
+			return -1;
+		if (code == CURLM_OK && !reaped)
 			code = curl_multi_poll(b->multi, NULL, 0, wait, NULL);
 		if (code != CURLM_OK)
 			return err_set(err, ERR_IO, "download: %s", curl_multi_strerror(code));
-		report(b);
-		if (reap(b, err) < 0)
-			return -1;
 	}
 }
 
@@ -250,7 +264,7 @@ static size_t ignore_data(char *data, size_t one, size_t n, void *arg)
 	return one * n;
 }
 
-static int probe_once(CURL *easy, const char *error, bool *again, struct err *err)
+static int probe_once(CURL *easy, const char *error, uint64_t stall_ms, bool *again, struct err *err)
 {
 	long status = 0;
 	CURLcode code = curl_easy_perform(easy);
@@ -260,7 +274,7 @@ static int probe_once(CURL *easy, const char *error, bool *again, struct err *er
 	if (code == CURLE_FILE_COULDNT_READ_FILE || status == 404 || status == 410)
 		return 0;
 	if (code != CURLE_OK)
-		return err_set(err, ERR_NETWORK, "%s", *error ? error : curl_easy_strerror(code));
+		return transfer_explain(easy, code, error, stall_ms, err);
 	if (status != 0 && (status < 200 || status > 299))
 		return err_set(err, ERR_NETWORK, "the server answers with HTTP status %ld", status);
 	return 1;
@@ -281,13 +295,14 @@ int download_probe(const char *uri, const struct download_opts *opts, struct err
 	CURL *easy = curl_easy_init();
 	transfer_common(easy, uri, &conf, o.stall_ms, error);
 	curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)o.stall_ms);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_data);
 	for (unsigned i = 1; r < 0 && again && i <= o.attempts; i++) {
 		if (i > 1)
 			nanosleep(&(struct timespec){.tv_sec = (time_t)(o.pause_ms / 1000),
 					  .tv_nsec = (long)(o.pause_ms % 1000) * 1000000},
 				NULL);
-		r = probe_once(easy, error, &again, &why);
+		r = probe_once(easy, error, o.stall_ms, &again, &why);
 	}
 	curl_easy_cleanup(easy);
 	if (r < 0) {

@@ -12,6 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+uint64_t transfer_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 /* Forget the bytes that are there; the next attempt starts from the first. */
 static int rewind_file(struct transfer *t)
 {
@@ -85,6 +93,7 @@ static size_t on_data(char *data, size_t one, size_t n, void *arg)
 	}
 	hash_add(t->hash, data, n);
 	t->have += n;
+	t->last_ms = transfer_now_ms();
 	if (t->have > t->seen) {
 		t->new_bytes += t->have - t->seen;
 		t->seen = t->have;
@@ -153,8 +162,6 @@ void transfer_common(CURL *easy, const char *uri, const struct apt_conf *conf, u
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kiln/" KILN_VERSION);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)stall_ms);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((stall_ms + 999) / 1000));
 	if (proxy)
 		curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
 	if (ca)
@@ -215,6 +222,7 @@ void transfer_prepare(struct transfer *t, const struct apt_conf *conf)
 	t->begun = t->has_range = false;
 	t->asked_from = 0;
 	t->attempt++;
+	t->last_ms = transfer_now_ms();
 	transfer_common(t->easy, t->want->uri, conf, t->opts->stall_ms, t->curl_error);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
@@ -251,6 +259,32 @@ bool transfer_worth_retrying(CURLcode code)
 		return true;
 	default:
 		return false;
+	}
+}
+
+int transfer_explain(CURL *easy, CURLcode code, const char *detail, uint64_t stall_ms, struct err *err)
+{
+	long status = 0, connects = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+	switch (code) {
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return err_set(err, ERR_NETWORK, "%s",
+			status >= 300 && status < 400
+				? "the server redirects to something that is neither http: nor https:"
+			: connects ? "what answers there does not speak HTTP"
+				   : "neither http:, https: nor file:");
+	case CURLE_GOT_NOTHING:
+		return err_set(err, ERR_NETWORK, "the server closed the connection without an answer");
+	case CURLE_TOO_MANY_REDIRECTS:
+		return err_set(err, ERR_NETWORK, "the server redirects more than 10 times");
+	case CURLE_FILE_COULDNT_READ_FILE:
+		return err_set(err, ERR_IO, "there is no such file, or it cannot be read");
+	case CURLE_OPERATION_TIMEDOUT:
+		return err_set(err, ERR_NETWORK, "nothing arrived for %" PRIu64 " s", (stall_ms + 999) / 1000);
+	default:
+		return err_set(err, ERR_NETWORK, "%s", *detail ? detail : curl_easy_strerror(code));
 	}
 }
 
@@ -308,8 +342,7 @@ enum transfer_state transfer_ended(struct transfer *t, CURLcode code, uint64_t *
 		return TRANSFER_FAILED;
 	}
 	if (code != CURLE_OK) {
-		const char *text = t->curl_error[0] ? t->curl_error : curl_easy_strerror(code);
-		err_set(err, ERR_NETWORK, "%s", text);
+		transfer_explain(t->easy, code, t->curl_error, t->opts->stall_ms, err);
 		if (code == CURLE_FILE_COULDNT_READ_FILE && t->opts->gone_hint)
 			err_hint(err, "%s", t->opts->gone_hint);
 		return transfer_worth_retrying(code) ? TRANSFER_AGAIN : TRANSFER_FAILED;

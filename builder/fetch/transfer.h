@@ -30,10 +30,12 @@ struct transfer {
 	bool has_range;
 	char *etag;	     /* strong validator of what the file holds, or NULL */
 	unsigned attempt;    /* 1-based */
-	uint64_t not_before; /* monotonic ms */
+	uint64_t last_ms;    /* when bytes last arrived, or the attempt began; monotonic */
+	uint64_t not_before; /* of the next attempt; monotonic ms */
 	struct err fail;     /* set by a callback that ended the transfer for good */
 };
 
+uint64_t transfer_now_ms(void);
 /* Set options common to all requests: protocols, proxy, time-outs, name. */
 void transfer_common(CURL *easy, const char *uri, const struct apt_conf *conf, uint64_t stall_ms, char *error);
 /* Open the file and hash what is there. Done already when it is complete. */
@@ -44,5 +46,7 @@ void transfer_prepare(struct transfer *t, const struct apt_conf *conf);
 enum transfer_state transfer_ended(struct transfer *t, CURLcode code, uint64_t *pause_ms, struct err *err);
 /* Is this failure of curl one that a later attempt may not meet? */
 bool transfer_worth_retrying(CURLcode code);
+/* Say what went wrong, in words that do not depend on curl's version where it matters. Returns -1. */
+int transfer_explain(CURL *easy, CURLcode code, const char *detail, uint64_t stall_ms, struct err *err);
 /* Release; an unfinished file that may be resumed stays. */
 void transfer_release(struct transfer *t);

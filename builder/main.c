@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
 	/* in the order of use; each engineer adds a line as the command lands */
 	{"plan", cmd_plan, "what will be built: services, claims, ports, budget"},
+	{"lock", cmd_lock, "pin every input to what the mirror has now"},
 	{NULL, NULL, NULL},
 };
 

@@ -18,6 +18,9 @@ struct cmd_globals {
 };
 extern struct cmd_globals cmd_globals;
 
+/* The one argument of a command that takes a profile and no options of its own, or NULL. */
+const char *cmd_profile(int argc, char **argv, struct err *err);
+
 int cmd_plan(int argc, char **argv, struct err *err);
 int cmd_new(int argc, char **argv, struct err *err);
 int cmd_lock(int argc, char **argv, struct err *err);

@@ -119,3 +119,8 @@ void appliance_free(struct appliance *a)
 	arena_release(&a->arena);
 	free(a);
 }
+
+void appliance_cleanup(struct appliance **a)
+{
+	appliance_free(*a);
+}

@@ -226,6 +226,8 @@ struct appliance {
 /* Load, resolve and check a profile. The caller frees it with appliance_free. */
 struct appliance *appliance_load(const char *profile_path, struct err *err);
 void appliance_free(struct appliance *a);
+void appliance_cleanup(struct appliance **a);
+#define _cleanup_appliance_ __attribute__((cleanup(appliance_cleanup)))
 const struct container *appliance_container(const struct appliance *a, const char *name);
 const struct tree_spec *appliance_tree(const struct appliance *a, const char *id);
 /* The plan as JSON for `kiln plan --json`; the caller owns it. */

@@ -1,0 +1,93 @@
+/* kiln lock PROFILE: pin every package to what the mirror has now. */
+#include "lock/lock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include <errno.h>
+
+static uint64_t total_size(const struct lock *l)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < l->packages.n; i++)
+		n += l->packages.v[i].size;
+	return n;
+}
+
+/* What became of each package, in the order of their keys: [{"package", "from", "to"}]; from or to is null. */
+static json_t *changes(const struct lock *old, const struct lock *new)
+{
+	json_t *list = json_array();
+	size_t i = 0, k = 0;
+
+	while (i < old->packages.n || k < new->packages.n) {
+		const struct lock_package *a = i < old->packages.n ? &old->packages.v[i] : NULL;
+		const struct lock_package *b = k < new->packages.n ? &new->packages.v[k] : NULL;
+		int c = !a ? 1 : !b ? -1 : strcmp(a->key, b->key);
+		i += c <= 0;
+		k += c >= 0;
+		if (c == 0 && strcmp(a->sha256, b->sha256) == 0)
+			continue;
+		json_array_append_new(list, json_pack("{s:s, s:s?, s:s?}", "package", c <= 0 ? a->key : b->key, "from",
+						    c <= 0 ? a->version : NULL, "to", c >= 0 ? b->version : NULL));
+	}
+	return list;
+}
+
+static void print_changes(const json_t *list)
+{
+	json_t *c;
+	size_t i;
+
+	json_array_foreach(list, i, c)
+	{
+		const char *from = json_string_value(json_object_get(c, "from"));
+		const char *to = json_string_value(json_object_get(c, "to"));
+		const char *name = json_string_value(json_object_get(c, "package"));
+		if (from && to)
+			printf("  %s  %s -> %s\n", name, from, to);
+		else
+			printf("  %s %s  %s\n", from ? "-" : "+", name, from ? from : to);
+	}
+}
+
+static void print_result(const char *path, const struct lock *l, const struct lock *old, json_t *list)
+{
+	uint64_t bytes = total_size(l);
+
+	if (cmd_globals.json) {
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "lock", path, "epoch",
+			(json_int_t)l->epoch, "packages", (json_int_t)l->packages.n, "bytes", (json_int_t)bytes,
+			"trees", (json_int_t)l->sets.n, "changes", list);
+		_cleanup_free_ char *text = json_canonical(j);
+		fputs(text, stdout);
+		return;
+	}
+	if (old->packages.n) /* a first lock would list everything */
+		print_changes(list);
+	printf("%s  %zu packages for %zu trees, %s%s\n", path, l->packages.n, l->sets.n, str_bytes(bytes),
+		json_array_size(list) ? "" : "  (unchanged)");
+}
+
+int cmd_lock(int argc, char **argv, struct err *err)
+{
+	const char *profile = cmd_profile(argc, argv, err);
+	if (!profile)
+		return -1;
+	_cleanup_appliance_ struct appliance *a = appliance_load(profile, err);
+	if (!a)
+		return -1;
+	_cleanup_cache_ struct cache *cache = NULL;
+	_cleanup_lock_ struct lock old = {0}, lock = {0};
+	_cleanup_err_ struct err unread = ERR_INIT;
+	_cleanup_free_ char *path = lock_path(a->file);
+
+	lock_read(path, &old, &unread); /* only to tell what changed: a bad one is replaced */
+	if (cache_open(cmd_globals.cache, NULL, &cache, err) < 0 ||
+		lock_resolve(a, cache, cmd_globals.offline, &lock, err) < 0 || lock_write(path, &lock, err) < 0)
+		return -1;
+	_cleanup_json_ json_t *list = changes(&old, &lock);
+	print_result(path, &lock, &old, list);
+	return 0;
+}

@@ -1,5 +1,6 @@
 /* One podman quadlet (podman-systemd.unit(5), podman 5.4) per container. */
 #include "base/str.h"
+#include "plan/rt.h"
 #include "wire/parts.h"
 #include "wire/text.h"
 #include <ctype.h>
@@ -98,7 +99,7 @@ static int command(struct strbuf *b, const struct container *c, struct err *err)
 	return 0;
 }
 
-static int environment(struct strbuf *b, const struct container *c, struct err *err)
+static int environment(struct strbuf *b, const struct container *c, struct arena *arena, struct err *err)
 {
 	bool rendered = c->secrets.n > 0;
 	for (size_t i = 0; i < c->env.n; i++) {
@@ -107,7 +108,7 @@ static int environment(struct strbuf *b, const struct container *c, struct err *
 			rendered = true;
 			continue;
 		}
-		_cleanup_free_ char *text = rt_literal(e->value), *both = xasprintf("%s=%s", e->key, text);
+		const char *both = arena_printf(arena, "%s=%s", e->key, rtext_literal(arena, e->value));
 		if (word(b, "Environment", both, err) < 0)
 			return -1;
 	}
@@ -179,7 +180,8 @@ static int limits(struct strbuf *b, const struct container *c, struct err *err)
 	return pairs(b, "Sysctl", &c->sysctl, err);
 }
 
-static int container_section(struct strbuf *b, const struct appliance *a, const struct container *c, struct err *err)
+static int container_section(
+	struct strbuf *b, const struct appliance *a, const struct container *c, struct arena *arena, struct err *err)
 {
 	strbuf_adds(b, "[Container]\n");
 	if (value(b, "ContainerName", c->name, err) < 0 || value(b, "Image", c->image, err) < 0)
@@ -193,7 +195,8 @@ static int container_section(struct strbuf *b, const struct appliance *a, const 
 		strbuf_adds(b, "RunInit=true\n");
 	else
 		strbuf_adds(b, "PodmanArgs=--no-healthcheck\n");
-	if (environment(b, c, err) < 0 || mounts(b, c, err) < 0 || network(b, a, c, err) < 0 || limits(b, c, err) < 0)
+	if (environment(b, c, arena, err) < 0 || mounts(b, c, err) < 0 || network(b, a, c, err) < 0 ||
+		limits(b, c, err) < 0)
 		return -1;
 	strbuf_addf(b, "LogDriver=journald\nStopTimeout=%llu\n\n", stop_seconds(c));
 	return 0;
@@ -236,7 +239,7 @@ static int service_section(struct strbuf *b, const struct container *c, struct e
 int wire_quadlet(const struct appliance *a, const struct container *c, struct wire_files *w, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	if (unit_section(&b, a, c, err) < 0 || container_section(&b, a, c, err) < 0)
+	if (unit_section(&b, a, c, err) < 0 || container_section(&b, a, c, &w->arena, err) < 0)
 		return err_wrap(err, "container %s", c->name);
 	/* Without DefaultDependencies=false every container would wait for network-online.target. */
 	strbuf_adds(&b, "[Quadlet]\nDefaultDependencies=false\n\n");

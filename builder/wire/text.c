@@ -1,25 +1,6 @@
 #include "wire/text.h"
 #include "base/mem.h"
 
-bool rt_has_reference(const char *text)
-{
-	for (const char *p = text; (p = strstr(p, "${")); p += 2)
-		if (p == text || p[-1] != '$')
-			return true;
-	return false;
-}
-
-char *rt_literal(const char *text)
-{
-	struct strbuf b = STRBUF_INIT;
-	for (const char *p = text; *p; p++) {
-		if (str_starts(p, "$${"))
-			p++;
-		strbuf_addc(&b, *p);
-	}
-	return b.s ? strbuf_steal(&b) : xstrdup("");
-}
-
 /* One byte inside double quotes; `$` and `%` doubled, so that systemd takes them as they are. */
 static void quoted_byte(struct strbuf *b, unsigned char c)
 {

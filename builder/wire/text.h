@@ -7,11 +7,6 @@
 #include "base/str.h"
 #include <stdbool.h>
 
-/* Whether runtime text has a reference that the machine must resolve. */
-bool rt_has_reference(const char *text);
-/* Runtime text without references as plain text. The caller frees it. */
-char *rt_literal(const char *text) __attribute__((returns_nonnull));
-
 /*
  * Append one word of a command line or word list of a quadlet, quoted where needed. Plain text.
  * Error (ERR_CONFIG) for what podman's generator cannot pass on: an empty word, a lone semicolon.

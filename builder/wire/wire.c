@@ -1,8 +1,8 @@
 #include "wire/wire.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "plan/rt.h"
 #include "wire/parts.h"
-#include "wire/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ bool wire_file_is_rendered(const struct file_spec *f)
 
 bool wire_env_is_rendered(const struct kv *e)
 {
-	return e->secret || rt_has_reference(e->value);
+	return e->secret || rtext_has_reference(e->value);
 }
 
 static unsigned static_mode(const struct file_spec *s)
@@ -57,9 +57,8 @@ static int static_files(const struct container *c, const struct wire_facts *f, s
 		if (s->source) {
 			file->source = arena_strdup(&w->arena, s->source);
 		} else {
-			_cleanup_free_ char *text = rt_literal(s->text ? s->text : "");
-			file->data = arena_strdup(&w->arena, text);
-			file->len = strlen(text);
+			file->data = rtext_literal(&w->arena, s->text ? s->text : "");
+			file->len = strlen(file->data);
 		}
 		file->mode = static_mode(s);
 		if (f->user(f->user_arg, c, s->owner, s->group, &file->uid, &file->gid, err) < 0)

@@ -94,6 +94,8 @@ int attrs_read(int fd, struct attrs *ret, struct err *err)
 			return err_set(err, ERR_VERIFY, "attribute %s: the content is in another layer", p);
 		if (!is_kept(p))
 			continue;
+		if (strchr(p, '='))
+			return err_set(err, ERR_VERIFY, "attribute %s: no archive can hold a name with =", p);
 		struct xattr x = {0};
 		if (read_attr(fd, p, &x, err))
 			return -1;

@@ -165,9 +165,11 @@ int layer_info_read(const char *index, struct layer_info *ret, struct err *err)
 	_cleanup_free_ char *path = path_join(index, "layer.json");
 	_cleanup_json_ json_t *j = json_read(path, 1 << 24, err);
 	*ret = (struct layer_info){0};
-	const char *id = j ? json_need_str(j, "diff_id", err) : NULL;
-	if (!id)
+	if (!j)
 		return -1;
+	const char *id = json_need_str(j, "diff_id", err);
+	if (!id)
+		return err_wrap(err, "%s", path);
 	int r = strlen(id) == HASH_HEX - 1 && strspn(id, "0123456789abcdef") == HASH_HEX - 1
 			? 0
 			: err_set(err, ERR_VERIFY, "diff_id: expected 64 hexadecimal digits");

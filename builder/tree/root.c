@@ -145,9 +145,8 @@ static int put_extras(struct root_job *j, struct err *err)
 	return 0;
 }
 
-static int write_root(struct tar_out *t, void *arg, struct err *err)
+static int write_root(struct root_job *j, struct err *err)
 {
-	struct root_job *j = arg;
 	size_t n = 0;
 	while (j->spec->layers[n])
 		n++;
@@ -157,19 +156,35 @@ static int write_root(struct tar_out *t, void *arg, struct err *err)
 		stack[0] = j->spec->overlay;
 	memcpy(stack + plain, j->spec->layers, n * sizeof *stack);
 	struct walk_opts w = {.layers = stack, .plain = plain, .epoch = j->epoch};
-	j->t = t;
 	return walk_stack(&w, put_node, j, err) || put_extras(j, err) ? -1 : 0;
 }
 
-int root_squash(const struct squash_opts *opts, const struct root_spec *root, struct squash_stat *ret, struct err *err)
+int root_write(const struct root_spec *root, struct tar_out *t, uint64_t epoch, struct err *err)
 {
-	struct root_job j = {.spec = root, .epoch = opts->epoch};
+	struct root_job j = {.spec = root, .epoch = epoch, .t = t};
 	int r = collect_extras(&j, err);
 	if (!r)
-		r = squash_build(opts, write_root, &j, ret, err);
+		r = write_root(&j, err);
 	for (size_t i = 0; i < j.extras.n; i++)
 		free(j.extras.v[i].path);
 	vec_release(&j.extras);
 	strvec_release(&j.dirs);
 	return r;
+}
+
+struct writing {
+	const struct root_spec *root;
+	uint64_t epoch;
+};
+
+static int write_stream(struct tar_out *t, void *arg, struct err *err)
+{
+	struct writing *w = arg;
+	return root_write(w->root, t, w->epoch, err);
+}
+
+int root_squash(const struct squash_opts *opts, const struct root_spec *root, struct squash_stat *ret, struct err *err)
+{
+	struct writing w = {.root = root, .epoch = opts->epoch};
+	return squash_build(opts, write_stream, &w, ret, err);
 }

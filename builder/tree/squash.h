@@ -42,3 +42,5 @@ struct root_spec {
 };
 /* The OS root: the merged view of all layers. An extra of type '5' keeps the directory's content; others replace it. */
 int root_squash(const struct squash_opts *opts, const struct root_spec *root, struct squash_stat *ret, struct err *err);
+/* The same as a tar stream, without the end blocks. Call it in the namespace. */
+int root_write(const struct root_spec *root, struct tar_out *t, uint64_t epoch, struct err *err);

@@ -1,0 +1,158 @@
+/* The store's stream: every member and every record, compared with golden/store.txt; and what it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "awkward.h"
+#include "oci/store.h"
+#include "stream.h"
+
+#define EPOCH 1700000000
+
+static char *dir, *paths[7];
+static struct layer base, top, again;
+static const char *base_dirs[3], *top_dirs[3];
+static const struct layer *const chain_base[] = {&base}, *const chain_top[] = {&base, &top},
+				 *const chain_again[] = {&base, &again};
+static const char *const run[] = {"/bin/tool", NULL}, *const env[] = {"PATH=/usr/bin", NULL};
+static const char *const name_a[] = {"localhost/kiln/a:kiln", NULL}, *const name_b[] = {"localhost/kiln/b:kiln", NULL},
+			 *const name_c[] = {"localhost/kiln/c:kiln", "registry.example:5000/c:1", NULL};
+
+static int make_trees(void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	fix_root(dir);
+	awkward_base();
+	awkward_top();
+	fix_file("data/models/m.bin", "model", 0600, 12, 13);
+	fix_file("data/run", "r", 0700, 0, 0);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	static const char *const names[] = {
+		"base.upper", "base.lower", "top.upper", "top.lower", "base.index", "top.index", "data"};
+	struct err e = ERR_INIT;
+	const char *tmp = getenv("TMPDIR");
+	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-store-", &e);
+	for (size_t i = 0; dir && i < ARRAY_SIZE(names); i++)
+		paths[i] = path_join(dir, names[i]);
+	base_dirs[0] = paths[0];
+	base_dirs[1] = paths[1];
+	top_dirs[0] = paths[2];
+	top_dirs[1] = paths[3];
+	base = (struct layer){.dirs = base_dirs, .index = paths[4]};
+	again = top = (struct layer){.dirs = top_dirs, .parents = base_dirs, .index = paths[5]};
+	if (!dir || ns_call(make_trees, NULL, &e) || layer_index(&base, EPOCH, &e) || layer_index(&top, EPOCH, &e)) {
+		fprintf(stderr, "%s\n", e.msg);
+		return -1;
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	int r = ns_remove(dir, &e);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		free(paths[i]);
+	free(dir);
+	return r;
+}
+
+static struct store *plan;
+static int write_plan(struct tar_out *t, struct err *err)
+{
+	return store_write(plan, t, EPOCH, err);
+}
+
+static void whole_store(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	/* a and b have the same config: one record with both names. c has other settings on the same layers. */
+	const struct image_spec images[] = {
+		{.names = name_c,
+			.arch = "amd64",
+			.layers = chain_top,
+			.n_layers = 2,
+			.entrypoint = run,
+			.env = env,
+			.user = "7"},
+		{.names = name_b, .arch = "amd64", .layers = chain_again, .n_layers = 2, .entrypoint = run},
+		{.names = name_a, .arch = "amd64", .layers = chain_top, .n_layers = 2, .entrypoint = run},
+		{.names = (const char *const[]){"localhost/kiln/base:kiln", NULL},
+			.arch = "amd64",
+			.layers = chain_base,
+			.n_layers = 1},
+	};
+	plan = store_plan(&(struct store_spec){.images = images, .n_images = 4, .data = paths[6]}, &e);
+	if (!plan)
+		fail_msg("%s", e.msg);
+	_cleanup_free_ char *file = path_join(dir, "stream.tar");
+	struct stream_job j = {.write = write_plan, .file = file};
+	if (ns_call(stream_in_namespace, &j, &e))
+		fail_msg("%s", e.msg);
+	_cleanup_free_ char *text = stream_list(file);
+	stream_expect(text, "store.txt");
+	json_t *report = store_report(plan);
+	assert_int_equal(json_array_size(json_object_get(report, "images")), 3);
+	assert_int_equal(json_array_size(json_object_get(report, "layers")), 2);
+	json_decref(report);
+	store_free(plan);
+}
+
+static void refused(const struct image_spec *images, size_t n, const char *want)
+{
+	_cleanup_err_ struct err e = ERR_INIT;
+	assert_null(store_plan(&(struct store_spec){.images = images, .n_images = n}, &e));
+	assert_int_equal(e.kind, ERR_CONFIG);
+	assert_string_equal(e.msg, want);
+}
+
+/* One such name and podman would refuse the whole store, or never find the image. */
+static void names(void **state)
+{
+	(void)state;
+	const struct image_spec twice[] = {
+		{.names = name_a, .arch = "amd64", .layers = chain_top, .n_layers = 2},
+		{.names = name_a, .arch = "amd64", .layers = chain_base, .n_layers = 1},
+	};
+	refused(twice, 2, "container store: image name localhost/kiln/a:kiln is given to two images");
+	static const char *const bad[] = {"short", "short:tag", "library/x:1", "localhost/kiln/a", "/x:1"};
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *const list[] = {bad[i], NULL};
+		const struct image_spec s = {.names = list, .arch = "amd64", .layers = chain_base, .n_layers = 1};
+		_cleanup_free_ char *want =
+			xasprintf("container store: image name %s is not whole: expected HOST/NAME:TAG", bad[i]);
+		refused(&s, 1, want);
+	}
+	refused(&(struct image_spec){.names = name_a, .arch = "amd64"}, 1,
+		"container store: an image needs a layer and a name");
+}
+
+static void missing_index(void **state)
+{
+	(void)state;
+	_cleanup_err_ struct err e = ERR_INIT;
+	struct layer l = {.dirs = base_dirs, .index = "/nonexistent"};
+	const struct layer *const chain[] = {&l};
+	const struct image_spec s = {.names = name_a, .arch = "amd64", .layers = chain, .n_layers = 1};
+	assert_null(store_plan(&(struct store_spec){.images = &s, .n_images = 1}, &e));
+	assert_non_null(strstr(e.msg, "container store: image localhost/kiln/a:kiln: "));
+	assert_non_null(strstr(e.msg, "/nonexistent/layer.json: No such file or directory"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_store), cmocka_unit_test(names), cmocka_unit_test(missing_index)};
+	return cmocka_run_group_tests_name("store", tests, setup, teardown);
+}

@@ -94,7 +94,13 @@ static int resolve(struct planner *pl, const char *path, struct err *err)
 	/* Names first: everything may refer to containers and claims. */
 	if (plan_instances(pl, err) < 0 || plan_claims(pl, err) < 0 || plan_claim_values(pl, err) < 0)
 		return -1;
-	return plan_containers(pl, err) < 0 || plan_trees(pl, err) < 0 || plan_secrets(pl, err) < 0 ? -1 : 0;
+	if (plan_containers(pl, err) < 0 || plan_aliases(pl, err) < 0 || plan_files(pl, err) < 0)
+		return -1;
+	if (plan_trees(pl, err) < 0 || plan_secrets(pl, err) < 0 || plan_provision(pl, err) < 0)
+		return -1;
+	if (plan_flows(pl, err) < 0 || plan_publish(pl, err) < 0 || plan_order(pl, err) < 0)
+		return -1;
+	return plan_budget(pl, err);
 }
 
 struct appliance *appliance_load(const char *profile_path, struct err *err)

@@ -31,9 +31,15 @@ static int add_instance(struct planner *pl, struct psvc *svc, size_t i, unsigned
 	if (c->address > LAST_ADDRESS)
 		return ynode_err(
 			d->self, err, "%s: more than %d containers", d->name, LAST_ADDRESS - FIRST_ADDRESS + 1);
-	const struct container *other = appliance_container(a, c->name);
+	const struct container *other = NULL;
+	for (size_t k = 0; k < a->containers.n && !other; k++) {
+		const struct container *o = &a->containers.v[k];
+		bool own = !strcmp(o->service, c->service) && !strcmp(o->base, c->base);
+		if (!strcmp(o->name, c->name) || (!own && (!strcmp(o->base, c->name) || !strcmp(o->name, c->base))))
+			other = o;
+	}
 	if (other)
-		return ynode_err(d->self, err, "%s: there is a container '%s' in %s already", svc->def->name, c->name,
+		return ynode_err(d->self, err, "%s: the container name '%s' is taken by %s", svc->def->name, c->name,
 			other->service);
 	a->containers.n++;
 	if (c->name != c->base)
@@ -200,11 +206,6 @@ static int fill(const struct scope *s, const struct container_def *d, struct con
 		if (eval_publics(s, &d->reload->exec, "reload", &c->reload.exec, err) < 0)
 			return -1;
 	}
-	struct str_list aliases;
-	if (eval_knowns(s, &d->aliases, "aliases", &aliases, err) < 0)
-		return -1;
-	for (size_t i = 0; i < aliases.n; i++)
-		list_add(s->pl->arena, &c->aliases, aliases.v[i]);
 	set_after(s, d, c);
 	if (d->memory && eval_size(s, d->memory, "memory", &c->memory, err) < 0)
 		return -1;
@@ -222,22 +223,33 @@ static int fill(const struct scope *s, const struct container_def *d, struct con
 	return 0;
 }
 
-/* The rendered files come last: a template may use anything above, of any container. */
 int plan_containers(struct planner *pl, struct err *err)
 {
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < pl->n_svcs; i++) {
-			struct psvc *svc = &pl->svcs[i];
-			for (size_t k = 0; k < svc->def->containers.n; k++)
-				for (size_t m = 0; m < svc->count[k]; m++) {
-					struct container *c = &pl->a->containers.v[svc->first[k] + m];
-					const struct container_def *d = &svc->def->containers.v[k];
-					struct scope s = {.pl = pl, .svc = svc, .container = c};
-					int r = pass ? render_files(&s, &d->files, svc->def->dir, false, &c->files, err)
-						     : fill(&s, d, c, err);
-					if (r < 0)
-						return -1;
-				}
-		}
+	for (size_t i = 0; i < pl->n_svcs; i++) {
+		struct psvc *svc = &pl->svcs[i];
+		for (size_t k = 0; k < svc->def->containers.n; k++)
+			for (size_t m = 0; m < svc->count[k]; m++) {
+				struct container *c = &pl->a->containers.v[svc->first[k] + m];
+				struct scope s = {.pl = pl, .svc = svc, .container = c};
+				if (fill(&s, &svc->def->containers.v[k], c, err) < 0)
+					return -1;
+			}
+	}
+	return 0;
+}
+
+int plan_files(struct planner *pl, struct err *err)
+{
+	for (size_t i = 0; i < pl->n_svcs; i++) {
+		struct psvc *svc = &pl->svcs[i];
+		for (size_t k = 0; k < svc->def->containers.n; k++)
+			for (size_t m = 0; m < svc->count[k]; m++) {
+				struct container *c = &pl->a->containers.v[svc->first[k] + m];
+				struct scope s = {.pl = pl, .svc = svc, .container = c};
+				if (render_files(&s, &svc->def->containers.v[k].files, svc->def->dir, false, &c->files,
+					    err) < 0)
+					return -1;
+			}
+	}
 	return 0;
 }

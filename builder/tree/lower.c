@@ -1,0 +1,431 @@
+#include "tree/lower.h"
+#include "base/path.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_LINKS = 40, LIST_MAX = 64 << 20 };
+
+struct diversion {
+	char *from, *to, *package;
+};
+struct builder {
+	struct package_list *all;
+	size_t now;	  /* index of the package being linked */
+	int root;	  /* lower/ */
+	VEC(int) parents; /* layers below, nearest first */
+	VEC(struct diversion) diversions;
+	unsigned depth; /* links followed */
+};
+
+static int open_dir(int at, const char *path)
+{
+	return openat(at, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
+}
+
+/* What the layers below have at `path` (resolved, relative). Fills *layer with the descriptor of the layer. */
+static bool below(const struct builder *b, const char *path, struct stat *st, int *layer)
+{
+	for (size_t i = 0; i < b->parents.n; i++) {
+		if (fstatat(b->parents.v[i], path, st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		*layer = b->parents.v[i];
+		return !is_whiteout(st);
+	}
+	return false;
+}
+
+/* A directory of the tree: its resolved path and a descriptor in lower/. */
+struct place {
+	char *path;
+	int fd;
+};
+
+static void place_release(struct place *p)
+{
+	free(p->path);
+	if (p->fd >= 0)
+		close(p->fd);
+	*p = (struct place){.fd = -1};
+}
+
+static int place_open(struct builder *b, const char *path, struct place *out, struct err *err);
+
+/* Follow the link `target` that stands in directory `dir`. */
+static int follow(struct builder *b, const char *dir, const char *target, struct place *out, struct err *err)
+{
+	_cleanup_free_ char *path = *target == '/' ? xstrdup(target) : path_join(dir, target);
+
+	if (++b->depth > MAX_LINKS)
+		return err_set(err, ERR_VERIFY, "/%s: too many links", path);
+	int r = place_open(b, path, out, err);
+	b->depth--;
+	return r;
+}
+
+static int read_link(int at, const char *path, char *buf, size_t size)
+{
+	ssize_t n = readlinkat(at, path, buf, size - 1);
+
+	if (n < 0 || (size_t)n >= size - 1)
+		return -1;
+	buf[n] = 0;
+	return 0;
+}
+
+static int make_dir(int at, const char *name, const struct stat *like)
+{
+	if (mkdirat(at, name, 0755) < 0)
+		return -1;
+	if (fchownat(at, name, like->st_uid, like->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	return fchmodat(at, name, like->st_mode & 07777, 0);
+}
+
+/* The directory `name` in `dir`, made like the one below, or like `like`, where there is none. */
+static int enter(struct builder *b, const struct place *dir, const char *name, const struct stat *like,
+	struct place *out, struct err *err)
+{
+	_cleanup_free_ char *path = *dir->path ? path_join(dir->path, name) : xstrdup(name);
+	char target[4096];
+	struct stat st;
+	int layer = dir->fd;
+	bool own = fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool there = own || below(b, path, &st, &layer);
+
+	if (there && S_ISLNK(st.st_mode)) {
+		if (read_link(own ? dir->fd : layer, own ? name : path, target, sizeof target) < 0)
+			return err_sys(err, errno, "read link /%s", path);
+		return follow(b, dir->path, target, out, err);
+	}
+	if (there && !S_ISDIR(st.st_mode))
+		return err_set(err, ERR_RESOLVE, "package %s has the directory /%s, which is a file of another package",
+			b->all->pkgs.v[b->now].name, path);
+	if (!own && make_dir(dir->fd, name, there ? &st : like) < 0)
+		return err_sys(err, errno, "make /%s", path);
+	out->fd = open_dir(dir->fd, name);
+	if (out->fd < 0)
+		return err_sys(err, errno, "open /%s", path);
+	out->path = steal(path);
+	return 0;
+}
+
+/* Any path, component by component, from the root. */
+static int place_open(struct builder *b, const char *path, struct place *out, struct err *err)
+{
+	static const struct stat plain = {.st_mode = 0755};
+	struct strvec parts = STRVEC_INIT;
+	struct place at = {.path = xstrdup(""), .fd = open_dir(b->root, "")};
+	int rc = at.fd < 0 ? err_sys(err, errno, "open the root") : 0;
+
+	str_split(&parts, path, "/");
+	for (size_t i = 0; rc == 0 && i < parts.n; i++) {
+		struct place next = {.fd = -1};
+		if (strcmp(parts.v[i], ".") == 0)
+			continue;
+		if (strcmp(parts.v[i], "..") == 0) {
+			_cleanup_free_ char *up = path_dir(at.path);
+			rc = place_open(b, strcmp(up, ".") == 0 ? "" : up, &next, err);
+		} else {
+			rc = enter(b, &at, parts.v[i], &plain, &next, err);
+		}
+		place_release(&at);
+		at = next;
+	}
+	strvec_release(&parts);
+	if (rc < 0) {
+		place_release(&at);
+		return -1;
+	}
+	*out = at;
+	return 0;
+}
+
+static struct package *owner_of(struct builder *b, const char *path)
+{
+	for (size_t i = 0; i < b->now; i++) {
+		_cleanup_free_ char *p = xasprintf("%s/data%s", b->all->pkgs.v[i].dir, path);
+		struct stat st;
+		if (!b->all->pkgs.v[i].by_dpkg && lstat(p, &st) == 0 && !S_ISDIR(st.st_mode))
+			return &b->all->pkgs.v[i];
+	}
+	return NULL;
+}
+
+/* Two packages of the set have the same file: "Replaces" decides whose it is. */
+static int contested(struct builder *b, int srcfd, const char *name, int dstfd, const char *path, struct err *err)
+{
+	struct package *p = &b->all->pkgs.v[b->now], *other = owner_of(b, path);
+
+	if (other && package_relates(p, "Replaces", other->name)) {
+		strvec_add(&other->lost, path);
+		if (unlinkat(dstfd, name, 0) < 0 || linkat(srcfd, name, dstfd, name, 0) < 0)
+			return err_sys(err, errno, "link %s", path);
+		return 0;
+	}
+	if (other && package_relates(other, "Replaces", p->name)) {
+		strvec_add(&p->lost, path);
+		return 0;
+	}
+	if (other && strcmp(other->name, p->name) == 0)
+		return 0; /* another architecture of the same: shared files are equal by policy */
+	return err_set(
+		err, ERR_RESOLVE, "packages %s and %s both have %s", other ? other->name : "(unknown)", p->name, path);
+}
+
+/* A file whose path another package diverted goes where the diversion says. 1: it was, and is in place now. */
+static int diverted(struct builder *b, int srcfd, const char *name, const char *path, struct err *err)
+{
+	const struct package *p = &b->all->pkgs.v[b->now];
+
+	for (size_t i = 0; i < b->diversions.n; i++) {
+		const struct diversion *d = &b->diversions.v[i];
+		if (strcmp(d->from, path) != 0 || strcmp(d->package, p->name) == 0)
+			continue;
+		_cleanup_free_ char *dir = path_dir(d->to);
+		struct place at = {.fd = -1};
+		if (place_open(b, dir, &at, err) < 0)
+			return -1;
+		int r = linkat(srcfd, name, at.fd, path_base(d->to), 0) < 0 ? err_sys(err, errno, "link %s", d->to) : 1;
+		place_release(&at);
+		return r;
+	}
+	return 0;
+}
+
+static int link_file(
+	struct builder *b, int srcfd, const char *name, const struct place *dst, const char *path, struct err *err)
+{
+	struct stat st, src;
+	int layer, r = diverted(b, srcfd, name, path, err);
+
+	if (r)
+		return r < 0 ? -1 : 0;
+	/* dpkg never replaces a directory by a link. */
+	_cleanup_free_ char *at = *dst->path ? path_join(dst->path, name) : xstrdup(name);
+	if (fstatat(srcfd, name, &src, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, errno, "read %s", path);
+	if (S_ISLNK(src.st_mode) && below(b, at, &st, &layer) && S_ISDIR(st.st_mode))
+		return 0;
+	if (linkat(srcfd, name, dst->fd, name, 0) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_sys(err, errno, "link %s", path);
+	if (S_ISLNK(src.st_mode) && fstatat(dst->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	return contested(b, srcfd, name, dst->fd, path, err);
+}
+
+/* Everything in directory `srcfd` of a package, whose path in it is `path`, into `dst`. */
+static int link_dir(struct builder *b, int srcfd, const struct place *dst, const char *path, struct err *err)
+{
+	DIR *d = fdopendir(fcntl(srcfd, F_DUPFD_CLOEXEC, 3));
+	int rc = d ? 0 : err_sys(err, errno, "read %s", path);
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e && rc == 0; e = readdir(d)) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		_cleanup_free_ char *sub = xasprintf("%s/%s", path, e->d_name);
+		_cleanup_fd_ int child =
+			e->d_type == DT_DIR || e->d_type == DT_UNKNOWN ? open_dir(srcfd, e->d_name) : -1;
+		struct place next = {.fd = -1};
+		struct stat st;
+		if (child < 0)
+			rc = link_file(b, srcfd, e->d_name, dst, sub, err);
+		else if (fstat(child, &st) < 0)
+			rc = err_sys(err, errno, "read %s", sub);
+		else if ((rc = enter(b, dst, e->d_name, &st, &next, err)) == 0)
+			rc = link_dir(b, child, &next, sub, err);
+		place_release(&next);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+/* The control members, the list of files: dpkg's info/. */
+static int link_info(struct builder *b, const struct package *p, const struct place *info, struct err *err)
+{
+	_cleanup_free_ char *control = path_join(p->dir, "control"), *list = path_join(p->dir, "list");
+	_cleanup_free_ char *list_name = xasprintf("%s.list", p->info);
+	DIR *d = opendir(control);
+	int rc = d ? 0 : err_sys(err, errno, "read %s", control);
+
+	(void)b;
+	for (struct dirent *e = d ? readdir(d) : NULL; e && rc == 0; e = readdir(d)) {
+		if (e->d_name[0] == '.' || strcmp(e->d_name, "control") == 0)
+			continue;
+		_cleanup_free_ char *name = xasprintf("%s.%s", p->info, e->d_name);
+		if (linkat(dirfd(d), e->d_name, info->fd, name, 0) < 0)
+			rc = err_sys(err, errno, "link %s", name);
+	}
+	if (d)
+		closedir(d);
+	if (rc == 0 && linkat(AT_FDCWD, list, info->fd, list_name, 0) < 0)
+		rc = err_sys(err, errno, "link %s", list_name);
+	return rc;
+}
+
+/* A list without the paths that another package took over. */
+static int shorten_list(const struct package *p, const struct place *info, uint64_t epoch, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(p->dir, "list"), *name = xasprintf("%s.list", p->info);
+	_cleanup_free_ char *text = path_read(path, LIST_MAX, NULL, err);
+	_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct timespec t = {.tv_sec = (time_t)epoch};
+
+	if (!text)
+		return -1;
+	str_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (!strvec_has(&p->lost, lines.v[i]))
+			strbuf_addf(&out, "%s\n", lines.v[i]);
+	if (unlinkat(info->fd, name, 0) < 0)
+		return err_sys(err, errno, "replace %s", name);
+	_cleanup_fd_ int fd = openat(info->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0 || fd_write_all(fd, strbuf_cstr(&out), out.len) < 0 || futimens(fd, (struct timespec[]){t, t}) < 0)
+		return err_sys(err, errno, "write %s", name);
+	return 0;
+}
+
+/* Without a package that brings them, the links of merged /usr are made: /bin, /lib and their like. */
+static int merge_usr(struct builder *b, struct err *err)
+{
+	static const char *const dirs[] = {"bin", "sbin", "lib", "lib64"};
+	struct stat st;
+	int layer;
+
+	for (size_t i = 0; i < b->all->pkgs.n; i++)
+		if (b->all->pkgs.v[i].has_links)
+			return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		_cleanup_free_ char *target = path_join("usr", dirs[i]);
+		if (!below(b, dirs[i], &st, &layer) && symlinkat(target, b->root, dirs[i]) < 0)
+			return err_sys(err, errno, "make link /%s", dirs[i]);
+	}
+	return 0;
+}
+
+static int link_all(struct builder *b, const struct tree_job *job, struct err *err)
+{
+	struct place info = {.fd = -1};
+	int rc = merge_usr(b, err);
+
+	for (b->now = 0; rc == 0 && b->now < b->all->pkgs.n; b->now++) {
+		const struct package *p = &b->all->pkgs.v[b->now];
+		if (p->by_dpkg)
+			continue;
+		_cleanup_free_ char *data = path_join(p->dir, "data");
+		_cleanup_fd_ int src = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		struct place root = {.path = xstrdup(""), .fd = open_dir(b->root, "")};
+		rc = src < 0 || root.fd < 0 ? err_sys(err, errno, "open %s", data) : link_dir(b, src, &root, "", err);
+		place_release(&root);
+	}
+	if (rc == 0)
+		rc = place_open(b, "var/lib/dpkg/info", &info, err);
+	for (size_t i = 0; rc == 0 && i < b->all->pkgs.n; i++) {
+		const struct package *p = &b->all->pkgs.v[i];
+		if (!p->by_dpkg)
+			rc = link_info(b, p, &info, err);
+		if (rc == 0 && p->lost.n)
+			rc = shorten_list(p, &info, job->epoch, err);
+	}
+	place_release(&info);
+	return rc;
+}
+
+/* Directories were filled just now; give them the one time that all builds share. */
+static int set_dir_times(int fd, struct timespec t, struct err *err)
+{
+	DIR *d = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	int rc = d ? 0 : err_sys(err, errno, "read a directory");
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e && rc == 0; e = readdir(d)) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+			(e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
+			continue;
+		_cleanup_fd_ int child = open_dir(fd, e->d_name);
+		if (child >= 0)
+			rc = set_dir_times(child, t, err);
+	}
+	if (d)
+		closedir(d);
+	if (rc == 0 && futimens(fd, (struct timespec[]){t, t}) < 0)
+		rc = err_sys(err, errno, "set the time of a directory");
+	return rc;
+}
+
+/* Three lines each: path, where to, package (":" for the administrator). */
+static int read_diversions(struct builder *b, struct err *err)
+{
+	for (size_t i = 0; i < b->parents.n; i++) {
+		_cleanup_fd_ int fd =
+			openat(b->parents.v[i], "var/lib/dpkg/diversions", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
+		_cleanup_free_ char *text = path_read(path, LIST_MAX, NULL, err);
+		_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
+		if (!text)
+			return -1;
+		str_split(&lines, text, "\n");
+		for (size_t k = 0; k + 2 < lines.n; k += 3) {
+			struct diversion d = {xstrdup(lines.v[k]), xstrdup(lines.v[k + 1]), xstrdup(lines.v[k + 2])};
+			vec_push(&b->diversions, d);
+		}
+		return 0;
+	}
+	return 0;
+}
+
+static void builder_release(struct builder *b)
+{
+	for (size_t i = 0; i < b->diversions.n; i++) {
+		free(b->diversions.v[i].from);
+		free(b->diversions.v[i].to);
+		free(b->diversions.v[i].package);
+	}
+	for (size_t i = 0; i < b->parents.n; i++)
+		close(b->parents.v[i]);
+	vec_release(&b->diversions);
+	vec_release(&b->parents);
+	cleanup_fd(&b->root);
+}
+
+static int open_all(struct builder *b, const struct tree_job *job, const char *lower, struct err *err)
+{
+	b->root = open(lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->root < 0)
+		return err_sys(err, errno, "open %s", lower);
+	for (const char *const *p = job->parents; p && *p; p++) {
+		int fd = open(*p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(err, errno, "open tree %s", *p);
+		vec_push(&b->parents, fd);
+	}
+	return read_diversions(b, err);
+}
+
+int lower_build(const struct tree_job *job, struct package_list *l, struct err *err)
+{
+	struct builder b = {.all = l, .root = -1};
+	_cleanup_free_ char *lower = path_join(job->outdir, "lower");
+
+	if (mkdir(lower, 0755) < 0)
+		return err_sys(err, errno, "make %s", lower);
+	int rc = open_all(&b, job, lower, err);
+	if (rc == 0)
+		rc = link_all(&b, job, err);
+	if (rc == 0)
+		rc = set_dir_times(b.root, (struct timespec){.tv_sec = (time_t)job->epoch}, err);
+	builder_release(&b);
+	return rc;
+}

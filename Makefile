@@ -71,14 +71,14 @@ deps:
 	@builder/scripts/deps
 
 # Tests by level (docs/testing.md): quick 3 minutes, check 45, full as long as it takes. T=PATTERN picks some.
-check-quick: all unit
+check-quick: all agent unit
 	@builder/tests/run quick $(B) $(T)
 check: deps
 	@$(MAKE) --no-print-directory check-installed
-check-installed: all unit lint
+check-installed: all agent unit lint
 	@builder/tests/run check $(B) $(T)
 check-full: deps
-	@$(MAKE) --no-print-directory all unit lint
+	@$(MAKE) --no-print-directory all agent unit lint
 	@builder/tests/run full $(B) $(T)
 
 SCRIPTS   := $(shell git ls-files 2>/dev/null | grep -E '\.(sh|bash)$$|^builder/scripts/|^builder/tests/run$$|^\.ci/run$$')

@@ -74,9 +74,31 @@ static int saved_value(const struct agent *a, const char *id, char **ret, struct
 	return read_value(dir, id, NULL, ret, err);
 }
 
+/* "text:ENCODED": runtime text in percent-encoding, for a filter over more than one reference. */
+static int mixture_value(const struct agent *a, const char *encoded, char **ret, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	strbuf_adds(&b, "");
+	for (const char *p = encoded; *p; p++) {
+		char digits[3] = {0};
+		if (*p == '%' && p[1] && p[2]) {
+			memcpy(digits, p + 1, 2);
+			p += 2;
+		}
+		char *end = digits;
+		unsigned long byte = digits[0] ? strtoul(digits, &end, 16) : (unsigned char)*p;
+		if (!byte || *end)
+			return err_set(err, ERR_CONFIG, "not percent-encoded");
+		strbuf_addc(&b, (char)byte);
+	}
+	return text_resolve(a, b.s, NULL, ret, err);
+}
+
 static int lookup(const struct agent *a, const char *ref, char **ret, bool *secret, struct err *err)
 {
 	*secret = false;
+	if (str_starts(ref, "text:"))
+		return *secret = true, mixture_value(a, ref + 5, ret, err);
 	if (str_starts(ref, "secret:"))
 		return *secret = true, secret_value(a, ref + 7, ret, err);
 	if (str_starts(ref, "cert:"))

@@ -64,18 +64,15 @@ static bool has_pair(const char *disk, const struct gpt *g, const uint8_t hash[H
 	return access(path, F_OK) == 0;
 }
 
-/* A root partition other than ours that holds something: sysupdate labels free ones "_empty". */
-static bool has_other_slot(const struct boot *b, const struct gpt *g)
+/* Two root partitions that hold something: ours and another. systemd-sysupdate labels free ones "_empty". */
+static bool has_other_slot(const struct gpt *g)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		const struct part *p = &g->v[i];
-		if (strcmp(p->label, "_empty") == 0 || memcmp(p->uuid, b->root, 16) == 0)
-			continue;
+	size_t filled = 0;
+
+	for (size_t i = 0; i < g->n; i++)
 		for (size_t t = 0; t < sizeof root_types / sizeof root_types[0]; t++)
-			if (memcmp(p->type, root_types[t], 16) == 0)
-				return true;
-	}
-	return false;
+			filled += memcmp(g->v[i].type, root_types[t], 16) == 0 && strcmp(g->v[i].label, "_empty") != 0;
+	return filled > 1;
 }
 
 /* "AAAAAAAA-BBBB-..." of LoaderDevicePartUUID to bytes; false when the machine was not started by the boot loader. */
@@ -108,7 +105,7 @@ static void look_at(struct search *s, struct boot *b, const char *disk)
 		return;
 	bool by_loader = s->esp && gpt_by_uuid(&g, s->esp);
 	if (by_loader)
-		b->another = has_other_slot(b, &g);
+		b->another = has_other_slot(&g);
 	bool root = has_pair(disk, &g, b->root), store = has_pair(disk, &g, b->store);
 	enum found found = root && store ? FOUND_BOTH : root ? FOUND_ROOT : store ? FOUND_STORE : FOUND_NOTHING;
 	if (found > s->best)
@@ -184,7 +181,7 @@ void disk_find(struct boot *b, struct modules *m)
 		stop("two disks hold this image, /dev/%s and /dev/%s: remove one of them", s.disk, s.second);
 	memcpy(b->disk, s.disk, sizeof b->disk);
 	b->gpt = s.gpt;
-	b->another = has_other_slot(b, &b->gpt) && bootcount_helps(count, TRIES);
+	b->another = has_other_slot(&b->gpt) && bootcount_helps(count, TRIES);
 	b->found = seconds();
 	if (b->gpt.from_backup)
 		complain("the first partition table of /dev/%s is damaged; its backup is used", b->disk);

@@ -182,7 +182,7 @@ static int store_id(const char *text)
 	const char *tmp = MACHINE_ID ".new";
 
 	mkdir("/var/lib", 0755);
-	mkdir(MACHINE_ID_DIR, 0755);
+	mkdir(MACHINE_ID_DIR, 0700);
 	unlink(tmp);
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (fd < 0)

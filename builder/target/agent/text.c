@@ -75,7 +75,7 @@ static int saved_value(const struct agent *a, const char *id, char **ret, struct
 }
 
 /* "text:ENCODED": runtime text in percent-encoding, for a filter over more than one reference. */
-static int mixture_value(const struct agent *a, const char *encoded, char **ret, struct err *err)
+static int mixture_value(const struct agent *a, const char *encoded, struct strvec *masks, char **ret, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	strbuf_adds(&b, "");
@@ -91,14 +91,15 @@ static int mixture_value(const struct agent *a, const char *encoded, char **ret,
 			return err_set(err, ERR_CONFIG, "not percent-encoded");
 		strbuf_addc(&b, (char)byte);
 	}
-	return text_resolve(a, b.s, NULL, ret, err);
+	return text_resolve(a, b.s, masks, ret, err);
 }
 
-static int lookup(const struct agent *a, const char *ref, char **ret, bool *secret, struct err *err)
+static int lookup(
+	const struct agent *a, const char *ref, struct strvec *masks, char **ret, bool *secret, struct err *err)
 {
 	*secret = false;
 	if (str_starts(ref, "text:"))
-		return *secret = true, mixture_value(a, ref + 5, ret, err);
+		return *secret = true, mixture_value(a, ref + 5, masks, ret, err);
 	if (str_starts(ref, "secret:"))
 		return *secret = true, secret_value(a, ref + 7, ret, err);
 	if (str_starts(ref, "cert:"))
@@ -127,7 +128,7 @@ static int resolve_ref(
 	bool secret;
 	if (!parts.n)
 		return err_set(err, ERR_CONFIG, "${%s}: empty reference", body);
-	if (lookup(a, parts.v[0], &value, &secret, err) < 0)
+	if (lookup(a, parts.v[0], masks, &value, &secret, err) < 0)
 		return err_wrap(err, "${%s}", body);
 	if (secret && masks)
 		strvec_add(masks, value);

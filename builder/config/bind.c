@@ -10,6 +10,12 @@ bool bind_is_ident(const char *s)
 	return n > 0 && n <= IDENT_MAX && !s[n] && s[0] >= 'a' && s[0] <= 'z' && s[n - 1] != '-';
 }
 
+static bool is_loose_ident(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	return n > 0 && n <= IDENT_MAX && !s[n] && s[0] >= 'a' && s[0] <= 'z';
+}
+
 int bind_expected(const struct ynode *n, const char *key, const char *what, struct err *err)
 {
 	return ynode_err(n, err, "%s: expected %s, found %s", key, what, ynode_describe(n));
@@ -185,7 +191,9 @@ static int bind_structs(struct arena *arena, const struct ynode *n, const struct
 		const struct ynode *value = named ? n->pairs[i].value : n->items[i];
 		const struct ynode *key = named ? n->pairs[i].key : NULL;
 		const char *name = key ? key->text : NULL;
-		if (key && !f->any_name && bind_ident(key, f->key, &name, err) < 0)
+		if (key && f->loose_name && !is_loose_ident(name))
+			return bind_expected(key, f->key, "a name of a-z, 0-9, _ and - that begins with a letter", err);
+		if (key && !f->any_name && !f->loose_name && bind_ident(key, f->key, &name, err) < 0)
 			return -1;
 		if (bind_struct(arena, value, f, key ? name : f->key, item, err) < 0)
 			return -1;

@@ -59,6 +59,7 @@ struct field {
 	enum bind_type type;
 	size_t offset;
 	bool required;
+	bool loose_name;	    /* BIND_NAMED: names may have _ as well */
 	bool any_name;		    /* BIND_NAMED: names are free text (paths), not identifiers */
 	uint64_t min, max;	    /* BIND_UINT, BIND_UINTS; max 0: none */
 	const char *const *names;   /* BIND_ENUM: NULL-terminated */

@@ -145,8 +145,9 @@ static const struct field needs_fields[] = {
 	FIELD_END,
 };
 static const struct field offer_fields[] = {
-	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, typed_fields),
-	FIELD_SUB(struct offer_def, secrets, NAMED, struct secret_def, secret_fields, .init = &secret_init),
+	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, typed_fields, .loose_name = true),
+	FIELD_SUB(struct offer_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
+		.init = &secret_init),
 	FIELD(struct offer_def, gives, MAP),
 	FIELD(struct offer_def, reach, STRS),
 	FIELD(struct offer_def, calls, STRS),
@@ -175,8 +176,9 @@ static const struct field service_fields[] = {
 	FIELD_AS("service", struct service_def, name, IDENT, .required = true),
 	FIELD(struct service_def, summary, STR, .required = true),
 	FIELD(struct service_def, always, BOOL),
-	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, typed_fields),
-	FIELD_SUB(struct service_def, secrets, NAMED, struct secret_def, secret_fields, .init = &secret_init),
+	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, typed_fields, .loose_name = true),
+	FIELD_SUB(struct service_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
+		.init = &secret_init),
 	FIELD_SUB(struct service_def, trees, STRUCT, struct trees_def, trees_fields),
 	FIELD_SUB(
 		struct service_def, containers, NAMED, struct container_def, container_fields, .init = &container_init),

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "plan/appliance.h"
+#include <string.h>
 
 #define LIST(...)                                                                                                      \
 	{                                                                                                              \
@@ -145,3 +146,21 @@ static const struct appliance fixture = {
 	.flows = {fixture_flows, 2},
 	.published = {fixture_published, 2},
 };
+
+/* Steps are JSON, which no initializer can hold: call this first; fixture_release at the end. */
+static inline void fixture_fill(void)
+{
+	static const char file[] =
+		"[{\"name\": \"page\", \"file\": {\"volume\": \"data\", \"in\": [\"db-1\", \"db-2\"],"
+		" \"path\": \"page\", \"text\": \"hello\\n\", \"mode\": 420, \"owner\": \"web\"}}]";
+	static const char exec[] =
+		"[{\"name\": \"role\", \"exec\": {\"in\": [\"db-1\"], \"command\": [\"/bin/busybox\","
+		" \"true\"]}, \"env\": {\"PASSWORD\": \"${secret:front/db/password}\"}}]";
+	fixture_provisions[0].steps = json_loads(file, 0, NULL);
+	fixture_provisions[1].steps = json_loads(exec, 0, NULL);
+}
+static inline void fixture_release(void)
+{
+	json_decref(fixture_provisions[0].steps);
+	json_decref(fixture_provisions[1].steps);
+}

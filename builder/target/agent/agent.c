@@ -39,7 +39,7 @@ uint64_t agent_ms(void)
 
 time_t agent_time(const struct agent *a)
 {
-	time_t now = time(NULL);
+	time_t now = a->now ? a->now : time(NULL);
 	return now < (time_t)a->m.epoch ? (time_t)a->m.epoch : now;
 }
 

@@ -14,6 +14,7 @@ struct agent {
 	char *state; /* /var/lib/kiln */
 	char *run;   /* /run/kiln */
 	char *conf;  /* /usr/lib/kiln/machine.json */
+	time_t now;  /* for tests: the wall clock; 0: the real one */
 	struct machine m;
 };
 

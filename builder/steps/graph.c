@@ -61,17 +61,20 @@ static void look(struct graph *g, struct step *s)
 	s->cached = path_is_dir(s->dir);
 }
 
-/* Depth first: what is not there is needed, and so is what it reads. */
-static void mark(struct graph *g, struct step *s)
+void graph_place(struct graph *g)
 {
-	look(g, s);
-	for (size_t i = 0; s->deps[i]; i++)
-		look(g, (struct step *)s->deps[i]);
+	for (size_t i = 0; i < g->n; i++)
+		look(g, g->steps[i]);
+}
+
+/* Depth first: what is not there is needed, and so is what it reads. */
+static void mark(struct step *s)
+{
 	if (s->cached || s->needed)
 		return;
 	s->needed = true;
 	for (size_t i = 0; s->deps[i]; i++)
-		mark(g, (struct step *)s->deps[i]);
+		mark((struct step *)s->deps[i]);
 }
 
 static bool ready(const struct step *s)
@@ -178,8 +181,9 @@ int graph_run(struct graph *g, struct step *const *goals, struct err *err)
 	struct runner r = {.g = g, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	unsigned jobs = g->jobs ? g->jobs : pool_cores();
 
+	graph_place(g);
 	for (; *goals; goals++)
-		mark(g, *goals);
+		mark(*goals);
 	if (g->explain)
 		explain(g);
 	size_t needed = 0;

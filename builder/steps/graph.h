@@ -17,7 +17,7 @@ struct step {
 	/* Make the output in `dir`, an empty directory; it is renamed into place on success. */
 	int (*make)(const struct step *s, const char *dir, struct err *err);
 	void *arg; /* for make */
-	char *dir; /* CACHE/steps/NAME-KEY; set by graph_run */
+	char *dir; /* CACHE/steps/NAME-KEY; set by graph_place */
 	/* private to graph_run */
 	bool needed, cached, running, done;
 };
@@ -34,6 +34,8 @@ struct graph {
 struct step *graph_add(struct graph *g, const char *name, const char *what);
 /* `s` reads what `dep` made: its key goes into that of `s`. NULL is ignored. */
 void step_needs(struct step *s, struct hash *key, const struct step *dep);
+/* Give every step that has its key its place in the cache and see whether it is there. graph_run does it for later ones. */
+void graph_place(struct graph *g);
 /* Bring `goals` (NULL-terminated) up to date. */
 int graph_run(struct graph *g, struct step *const *goals, struct err *err);
 void graph_release(struct graph *g);

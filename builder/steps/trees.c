@@ -1,0 +1,199 @@
+#include "steps/trees.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "oci/layer.h"
+#include "tree/tree.h"
+#include <string.h>
+
+/* Raised when a change of kiln changes what a step makes of the same input. */
+enum { TREE_STEP_VERSION = 1, INDEX_STEP_VERSION = 1 };
+
+/* What a tree's step needs when it runs. */
+struct tree_job {
+	struct trees *trees;
+	struct tree_step *step;
+	struct cache *cache;
+	struct tree_deb *debs;
+	size_t n_debs;
+};
+
+static int hash_files(struct hash *h, const struct file_spec *v, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		char hex[HASH_HEX] = "";
+		if (v[i].source && hash_file(v[i].source, hex, err) < 0)
+			return -1;
+		hash_field(h, v[i].path);
+		hash_field(h, v[i].source ? hex : v[i].text);
+		hash_field(h, v[i].owner);
+		hash_field(h, v[i].group);
+		hash_field_u64(h, v[i].mode);
+		/* With no mode given, the source's own decides. */
+		hash_field_u64(h, v[i].source && !v[i].mode ? path_is_executable(v[i].source) : 0);
+	}
+	hash_field(h, NULL);
+	return 0;
+}
+
+static void hash_list(struct hash *h, const struct str_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		hash_field(h, l->v[i]);
+	hash_field(h, NULL);
+}
+
+static int hash_spec(struct hash *h, const struct tree_spec *s, struct err *err)
+{
+	hash_field_u64(h, s->configure);
+	if (hash_files(h, s->seed.v, s->seed.n, err) < 0 || hash_files(h, s->files.v, s->files.n, err) < 0)
+		return err_wrap(err, "tree %s", s->id);
+	hash_list(h, &s->debconf);
+	hash_list(h, &s->remove);
+	hash_list(h, &s->mask);
+	hash_list(h, &s->enable);
+	for (size_t i = 0; i < s->dirs.n; i++) {
+		hash_field(h, s->dirs.v[i].path);
+		hash_field(h, s->dirs.v[i].owner);
+		hash_field(h, s->dirs.v[i].group);
+		hash_field_u64(h, s->dirs.v[i].mode);
+	}
+	hash_field(h, NULL);
+	for (size_t i = 0; i < s->links.n; i++) {
+		hash_field(h, s->links.v[i].key);
+		hash_field(h, s->links.v[i].value);
+	}
+	return 0;
+}
+
+static int make_tree(const struct step *s, const char *dir, struct err *err)
+{
+	const struct tree_job *job = s->arg;
+
+	return tree_compose(&(struct tree_inputs){
+				    .spec = job->step->spec,
+				    .cache = job->cache,
+				    .debs = job->debs,
+				    .n_debs = job->n_debs,
+				    .parents = job->step->above,
+				    .epoch = job->trees->epoch,
+			    },
+		dir, err);
+}
+
+static int make_index(const struct step *s, const char *dir, struct err *err)
+{
+	const struct tree_job *job = s->arg;
+	struct layer l = {.dirs = job->step->own, .parents = job->step->above, .index = dir};
+	return layer_index(&l, job->trees->epoch, err);
+}
+
+/* "image/postgres/patroni" as a file name: "image-postgres-patroni". */
+static char *flat(const char *prefix, const char *id)
+{
+	char *s = xasprintf("%s%s", prefix, id);
+
+	for (char *p = s; *p; p++)
+		if (*p == '/')
+			*p = '-';
+	return s;
+}
+
+static int add_one(struct graph *g, struct trees *t, struct tree_step *ts, const struct lock *l, struct cache *cache,
+	struct err *err)
+{
+	const struct lock_set *set = lock_set(l, ts->spec->id);
+	if (!set)
+		return err_set(err, ERR_VERIFY, "the lock has no packages for tree %s", ts->spec->id);
+	_cleanup_free_ char *name = flat("tree-", ts->spec->id), *index = flat("layer-", ts->spec->id);
+	_cleanup_free_ char *what = xasprintf("%zu packages", set->n);
+	struct tree_job *job = arena_alloc(&t->arena, sizeof *job);
+
+	*job = (struct tree_job){.trees = t, .step = ts, .cache = cache, .n_debs = set->n};
+	job->debs = arena_alloc(&t->arena, (set->n + 1) * sizeof *job->debs);
+	ts->tree = graph_add(g, name, what);
+	struct hash *h = hash_new();
+	hash_field(h, "tree");
+	hash_field_u64(h, TREE_STEP_VERSION);
+	hash_field_u64(h, t->epoch);
+	hash_field(h, l->arch);
+	for (size_t i = 0; i < set->n; i++) {
+		const struct lock_package *p = set->v[i];
+		job->debs[i] = (struct tree_deb){.key = p->key, .sha256 = p->sha256, .size = p->size};
+		hash_field(h, p->sha256);
+	}
+	hash_field(h, NULL);
+	if (ts->parent)
+		step_needs(ts->tree, h, ts->parent->tree);
+	int r = hash_spec(h, ts->spec, err);
+	hash_end(h, ts->tree->key);
+	if (r < 0)
+		return -1;
+	ts->tree->make = make_tree;
+	ts->tree->arg = job;
+	if (strcmp(ts->spec->id, "base") != 0 && strncmp(ts->spec->id, "image/", 6) != 0)
+		return 0;
+
+	ts->index = graph_add(g, index, "layer digest");
+	h = hash_new();
+	hash_field(h, "layer-index");
+	hash_field_u64(h, INDEX_STEP_VERSION);
+	step_needs(ts->index, h, ts->tree);
+	hash_end(h, ts->index->key);
+	ts->index->make = make_index;
+	ts->index->arg = job;
+	return 0;
+}
+
+int trees_add(struct graph *g, struct trees *t, const struct appliance *a, const struct lock *l, struct cache *cache,
+	struct err *err)
+{
+	t->epoch = l->epoch;
+	t->v = arena_alloc(&t->arena, (a->trees.n + 1) * sizeof *t->v);
+	/* Parents first: "base" stands before what is built on it, whatever the order of the appliance. */
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < a->trees.n; i++) {
+			const struct tree_spec *s = &a->trees.v[i];
+			if ((s->parent != NULL) != (pass == 1))
+				continue;
+			struct tree_step *ts = &t->v[t->n];
+			*ts = (struct tree_step){.spec = s, .parent = s->parent ? trees_find(t, s->parent) : NULL};
+			t->n++;
+			if (add_one(g, t, ts, l, cache, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+struct tree_step *trees_find(struct trees *t, const char *id)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->v[i].spec->id, id) == 0)
+			return &t->v[i];
+	return NULL;
+}
+
+void trees_paths(struct trees *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct tree_step *ts = &t->v[i];
+		size_t n = 0;
+		ts->own[0] = arena_printf(&t->arena, "%s/upper", ts->tree->dir);
+		ts->own[1] = arena_printf(&t->arena, "%s/lower", ts->tree->dir);
+		for (const struct tree_step *p = ts->parent; p; p = p->parent) {
+			ts->above[n++] = arena_printf(&t->arena, "%s/upper", p->tree->dir);
+			ts->above[n++] = arena_printf(&t->arena, "%s/lower", p->tree->dir);
+		}
+		ts->above[n] = NULL;
+		ts->all[0] = ts->own[0];
+		ts->all[1] = ts->own[1];
+		memcpy(ts->all + 2, ts->above, (n + 1) * sizeof *ts->above);
+	}
+}
+
+void trees_release(struct trees *t)
+{
+	arena_release(&t->arena);
+	*t = (struct trees){0};
+}

@@ -159,6 +159,48 @@ int path_write(const char *path, const void *data, size_t len, mode_t mode, stru
 	return path_sync_dir(dir, err);
 }
 
+bool path_is_executable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IXUSR);
+}
+
+/* Copy data extents only; a file system without SEEK_DATA says that all is data. */
+static int copy_sparse(int from, int to, off_t size)
+{
+	for (off_t at = 0; at < size;) {
+		off_t data = lseek(from, at, SEEK_DATA);
+		if (data < 0)
+			return errno == ENXIO ? ftruncate(to, size) : -1;
+		off_t end = lseek(from, data, SEEK_HOLE);
+		if (end < 0 || lseek(from, data, SEEK_SET) < 0 || lseek(to, data, SEEK_SET) < 0 ||
+			fd_copy(from, to, (uint64_t)(end - data)) < 0)
+			return -1;
+		at = end;
+	}
+	return ftruncate(to, size);
+}
+
+int path_copy(const char *from, const char *to, mode_t mode, struct err *err)
+{
+	_cleanup_free_ char *tmp = xasprintf("%s.XXXXXX", to);
+	_cleanup_fd_ int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+	struct stat st;
+
+	if (in < 0 || fstat(in, &st) < 0)
+		return err_sys(err, errno, "open %s", from);
+	if ((out = mkostemp(tmp, O_CLOEXEC)) < 0)
+		return err_sys(err, errno, "write %s", to);
+	if (copy_sparse(in, out, st.st_size) < 0 || fchmod(out, mode) < 0 || fsync(out) < 0 || rename(tmp, to) < 0) {
+		int e = errno;
+		unlink(tmp);
+		return err_sys(err, e, "copy %s to %s", from, to);
+	}
+	_cleanup_free_ char *dir = path_dir(to);
+	return path_sync_dir(dir, err);
+}
+
 static int remove_at(int dirfd, const char *name, dev_t dev)
 {
 	struct stat st;

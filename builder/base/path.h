@@ -19,6 +19,9 @@ int path_mkdirs(const char *path, struct err *err);
 char *path_read(const char *path, size_t max, size_t *ret_len, struct err *err);
 /* Write a file whole: temporary name in the same directory, fsync, rename. */
 int path_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
+/* Copy a file whole, as path_write does; holes stay holes. */
+int path_copy(const char *from, const char *to, mode_t mode, struct err *err);
+bool path_is_executable(const char *path); /* has an x bit for its owner */
 /* Remove a file or a whole tree; never follows a link, never leaves the file system; nothing there is no error. */
 int path_remove(const char *path, struct err *err);
 /* A new directory "<parent>/<prefix>XXXXXX". The caller frees the name and removes the directory. */

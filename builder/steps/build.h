@@ -19,11 +19,11 @@ struct build_opts {
 };
 /* Where everything is; all strings are the caller's, released by build_result_release. */
 struct build_result {
-	char *version;	 /* of the image */
-	char *root, *store; /* squashfs files in the cache */
+	char *version;		      /* of the image */
+	char *root, *store;	      /* squashfs files in the cache */
 	char *root_hash, *store_hash; /* verity, 64 hex digits; NULL with trees_only */
-	char *uki, *tools; /* the UKI in the cache, the directory of the tools tree */
-	json_t *images;	 /* [{"format","path","bytes","cached"}] */
+	char *uki, *tools;	      /* the UKI in the cache, the directory of the tools tree */
+	json_t *images;		      /* [{"format","path","bytes","cached"}] */
 };
 int build_run(const struct appliance *a, const struct lock *l, const struct build_opts *opts, struct build_result *ret,
 	struct err *err);

@@ -14,12 +14,10 @@
 
 struct step *graph_add(struct graph *g, const char *name, const char *what)
 {
-	if (g->n == ARRAY_SIZE(g->steps))
-		abort(); /* far above what a profile can ask for */
 	struct step *s = xcalloc(1, sizeof *s);
 	s->name = xstrdup(name);
 	s->what = xstrdup(what);
-	g->steps[g->n++] = s;
+	vec_push(&g->steps, s);
 	return s;
 }
 
@@ -27,12 +25,7 @@ void step_needs(struct step *s, struct hash *key, const struct step *dep)
 {
 	if (!dep)
 		return;
-	size_t i = 0;
-	while (s->deps[i])
-		i++;
-	if (i + 1 >= ARRAY_SIZE(s->deps))
-		abort();
-	s->deps[i] = dep;
+	vec_push(&s->deps, dep);
 	hash_field(key, dep->name);
 	hash_field(key, dep->key);
 }
@@ -44,13 +37,14 @@ char *step_file(const struct step *s, const char *name)
 
 void graph_release(struct graph *g)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		free((char *)g->steps[i]->name);
-		free((char *)g->steps[i]->what);
-		free(g->steps[i]->dir);
-		free(g->steps[i]);
+	for (size_t i = 0; i < g->steps.n; i++) {
+		free((char *)g->steps.v[i]->name);
+		free((char *)g->steps.v[i]->what);
+		free(g->steps.v[i]->dir);
+		vec_release(&g->steps.v[i]->deps);
+		free(g->steps.v[i]);
 	}
-	g->n = 0;
+	vec_release(&g->steps);
 }
 
 static void look(struct graph *g, struct step *s)
@@ -63,8 +57,8 @@ static void look(struct graph *g, struct step *s)
 
 void graph_place(struct graph *g)
 {
-	for (size_t i = 0; i < g->n; i++)
-		look(g, g->steps[i]);
+	for (size_t i = 0; i < g->steps.n; i++)
+		look(g, g->steps.v[i]);
 }
 
 /* Depth first: what is not there is needed, and so is what it reads. */
@@ -73,24 +67,24 @@ static void mark(struct step *s)
 	if (s->cached || s->needed)
 		return;
 	s->needed = true;
-	for (size_t i = 0; s->deps[i]; i++)
-		mark((struct step *)s->deps[i]);
+	for (size_t i = 0; i < s->deps.n; i++)
+		mark((struct step *)s->deps.v[i]);
 }
 
 static bool ready(const struct step *s)
 {
 	if (!s->needed || s->running || s->done)
 		return false;
-	for (size_t i = 0; s->deps[i]; i++)
-		if (!s->deps[i]->cached && !s->deps[i]->done)
+	for (size_t i = 0; i < s->deps.n; i++)
+		if (!s->deps.v[i]->cached && !s->deps.v[i]->done)
 			return false;
 	return true;
 }
 
 static void explain(const struct graph *g)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		const struct step *s = g->steps[i];
+	for (size_t i = 0; i < g->steps.n; i++) {
+		const struct step *s = g->steps.v[i];
 		if (!s->dir)
 			continue;
 		const char *why = s->cached   ? "is in the cache"
@@ -134,10 +128,10 @@ struct runner {
 static struct step *next_ready(struct graph *g, bool *left)
 {
 	*left = false;
-	for (size_t i = 0; i < g->n; i++) {
-		*left = *left || (g->steps[i]->needed && !g->steps[i]->done);
-		if (ready(g->steps[i]))
-			return g->steps[i];
+	for (size_t i = 0; i < g->steps.n; i++) {
+		*left = *left || (g->steps.v[i]->needed && !g->steps.v[i]->done);
+		if (ready(g->steps.v[i]))
+			return g->steps.v[i];
 	}
 	return NULL;
 }
@@ -187,8 +181,8 @@ int graph_run(struct graph *g, struct step *const *goals, struct err *err)
 	if (g->explain)
 		explain(g);
 	size_t needed = 0;
-	for (size_t i = 0; i < g->n; i++)
-		needed += g->steps[i]->needed && !g->steps[i]->done;
+	for (size_t i = 0; i < g->steps.n; i++)
+		needed += g->steps.v[i]->needed && !g->steps.v[i]->done;
 	if (!needed)
 		return 0;
 	if (pool_map(jobs, jobs, worker, &r, err) < 0)

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/vec.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -13,7 +14,7 @@ struct step {
 	const char *name; /* "tree-os": file name friendly */
 	const char *what; /* for progress: "OS tree, 212 packages" */
 	char key[HASH_HEX];
-	const struct step *deps[64]; /* NULL-terminated; outputs it reads */
+	VEC(const struct step *) deps; /* whose outputs it reads */
 	/* Make the output in `dir`, an empty directory; it is renamed into place on success. */
 	int (*make)(const struct step *s, const char *dir, struct err *err);
 	void *arg; /* for make */
@@ -26,15 +27,15 @@ struct graph {
 	const char *cache;
 	unsigned jobs; /* steps at once; 0: one per core */
 	bool explain;  /* say why each step runs or does not */
-	struct step *steps[256];
-	size_t n;
+	VEC(struct step *) steps;
 };
 
 /* A step of the graph; owned by it, freed by graph_release. The key is completed with step_key_*. */
 struct step *graph_add(struct graph *g, const char *name, const char *what);
 /* `s` reads what `dep` made: its key goes into that of `s`. NULL is ignored. */
 void step_needs(struct step *s, struct hash *key, const struct step *dep);
-/* Give every step that has its key its place in the cache and see whether it is there. graph_run does it for later ones. */
+/* Give every step that has its key its place in the cache and see whether it is there. graph_run does it for later
+ * ones. */
 void graph_place(struct graph *g);
 /* Bring `goals` (NULL-terminated) up to date. */
 int graph_run(struct graph *g, struct step *const *goals, struct err *err);

@@ -108,8 +108,7 @@ static size_t collect_images(const struct image_steps *s, struct arena *mem, str
 				.index = t->parent->index->dir};
 			chain[k++] = base;
 		}
-		*own = (struct layer){
-			.dirs = t->own, .parents = t->above[0] ? t->above : NULL, .index = t->index->dir};
+		*own = (struct layer){.dirs = t->own, .parents = t->above[0] ? t->above : NULL, .index = t->index->dir};
 		chain[k++] = own;
 		names[0] = c->image;
 		images[n++] = (struct image_spec){.names = names,
@@ -219,7 +218,8 @@ int image_add_programs(struct graph *g, struct image_steps *s, struct err *err)
 
 	if (!(s->init_source = target_sources(roots, "init", err)) ||
 		!(s->agent_source = target_sources(roots, "agent", err)) ||
-		target_hash(s->init_source, init_hash, err) < 0 || target_agent_hash(s->agent_source, agent_hash, err) < 0)
+		target_hash(s->init_source, init_hash, err) < 0 ||
+		target_agent_hash(s->agent_source, agent_hash, err) < 0)
 		return -1;
 	struct step *tools = trees_find(s->trees, "tools")->tree;
 	s->init = add(g, "init", "compile the initrd's first process", s, PROGRAM_VERSION, &h, make_init);

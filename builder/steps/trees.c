@@ -70,14 +70,15 @@ static int make_tree(const struct step *s, const char *dir, struct err *err)
 {
 	const struct tree_job *job = s->arg;
 
-	return tree_compose(&(struct tree_inputs){
-				    .spec = job->step->spec,
-				    .cache = job->cache,
-				    .debs = job->debs,
-				    .n_debs = job->n_debs,
-				    .parents = job->step->above,
-				    .epoch = job->trees->epoch,
-			    },
+	return tree_compose(
+		&(struct tree_inputs){
+			.spec = job->step->spec,
+			.cache = job->cache,
+			.debs = job->debs,
+			.n_debs = job->n_debs,
+			.parents = job->step->above,
+			.epoch = job->trees->epoch,
+		},
 		dir, err);
 }
 

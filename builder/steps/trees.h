@@ -1,4 +1,5 @@
-/* The steps that make file trees: tools, container base, OS and one per composed image, with the layer index of each image. */
+/* The steps that make file trees: tools, container base, OS and one per composed image, with the layer index of each
+ * image. */
 #pragma once
 #include "lock/lock.h"
 #include "plan/appliance.h"
@@ -7,13 +8,13 @@
 
 struct tree_step {
 	const struct tree_spec *spec;
-	struct step *tree;	    /* its output holds upper/ and lower/ */
-	struct step *index;	    /* layer index (base and images), or NULL */
-	struct tree_step *parent;   /* or NULL */
+	struct step *tree;	  /* its output holds upper/ and lower/ */
+	struct step *index;	  /* layer index (base and images), or NULL */
+	struct tree_step *parent; /* or NULL */
 	/* Filled by trees_paths(). NULL-terminated. */
-	const char *own[3];	    /* upper, lower */
-	const char *above[8];	    /* the parents' directories, nearest first */
-	const char *all[10];	    /* own, then above */
+	const char *own[3];   /* upper, lower */
+	const char *above[8]; /* the parents' directories, nearest first */
+	const char *all[10];  /* own, then above */
 };
 
 struct trees {

@@ -1,0 +1,186 @@
+#include "steps/build.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "steps/image.h"
+#include "steps/output.h"
+#include "steps/users.h"
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+struct build {
+	const struct appliance *a;
+	const struct lock *l;
+	const struct build_opts *o;
+	struct graph g;
+	struct trees trees;
+	struct image_steps image;
+	struct users users;
+	char wired[HASH_HEX]; /* of what wire_make gives, the version left out */
+	char *version;
+};
+
+static int run_trees(struct build *b, struct err *err)
+{
+	VEC(struct step *) goals = {0};
+
+	graph_place(&b->g);
+	trees_paths(&b->trees);
+	for (size_t i = 0; i < b->trees.n; i++) {
+		vec_push(&goals, b->trees.v[i].tree);
+		if (b->trees.v[i].index)
+			vec_push(&goals, b->trees.v[i].index);
+	}
+	vec_push(&goals, b->image.init);
+	vec_push(&goals, b->image.agent);
+	vec_push(&goals, (struct step *)NULL);
+	int r = graph_run(&b->g, goals.v, err);
+	vec_release(&goals);
+	return r;
+}
+
+/* What the wiring says, hashed without writing it: milliseconds, so that it needs no step of its own. */
+static int hash_wired(struct build *b, struct err *err)
+{
+	_cleanup_wire_ struct wire_files files = {0};
+
+	if (wire_make(b->a, &b->image.facts, &files, err) < 0)
+		return -1;
+	struct hash *h = hash_new();
+	for (size_t i = 0; i < files.list.n; i++) {
+		const struct wire_file *f = &files.list.v[i];
+		hash_field(h, f->path);
+		hash_field(h, f->target);
+		hash_field_u64(h, ((uint64_t)f->uid << 32) | f->gid);
+		hash_field_u64(h, f->mode);
+		char hex[HASH_HEX] = "";
+		if (f->source && hash_file(f->source, hex, err) < 0) {
+			hash_end(h, b->wired);
+			return err_wrap(err, "file %s of the image", f->path);
+		}
+		hash_field(h, hex);
+		hash_field_u64(h, f->len);
+		if (f->data)
+			hash_add(h, f->data, f->len);
+	}
+	hash_end(h, b->wired);
+	return 0;
+}
+
+/*
+ * The version: the day of the lock and six digits of a hash over everything that goes in. Same inputs, same version;
+ * a later lock sorts later (systemd-boot and systemd-sysupdate compare versions).
+ */
+static int set_version(struct build *b, struct err *err)
+{
+	time_t t = (time_t)b->l->epoch;
+	struct tm day;
+	char hex[HASH_HEX];
+
+	b->image.facts.version = "0";
+	if (hash_wired(b, err) < 0)
+		return -1;
+	struct hash *h = hash_new();
+	hash_field(h, b->wired);
+	hash_field(h, b->a->cmdline);
+	hash_field_u64(h, b->a->release);
+	for (size_t i = 0; i < b->trees.n; i++)
+		hash_field(h, b->trees.v[i].tree->key);
+	hash_field(h, b->image.init->key);
+	hash_field(h, b->image.agent->key);
+	hash_end(h, hex);
+	gmtime_r(&t, &day);
+	b->version = xasprintf("%04d%02d%02d.%.6s", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, hex);
+	b->image.facts.version = b->version;
+	return hash_wired(b, err);
+}
+
+static int run_parts(struct build *b, struct err *err)
+{
+	if (image_add_parts(&b->g, &b->image, b->wired, err) < 0)
+		return -1;
+	struct step *all[] = {b->image.root, b->image.store, b->image.esp, NULL};
+	struct step *trees[] = {b->image.root, b->image.store, NULL};
+	return graph_run(&b->g, b->o->trees_only ? trees : all, err);
+}
+
+static int fill_result(struct build *b, struct build_result *ret, struct err *err)
+{
+	ret->version = xstrdup(b->version);
+	ret->root = step_file(b->image.root, "root.squashfs");
+	ret->store = step_file(b->image.store, "store.squashfs");
+	ret->tools = xstrdup(trees_find(&b->trees, "tools")->tree->dir);
+	ret->root_hash = image_read_hash(b->image.root, err);
+	ret->store_hash = ret->root_hash ? image_read_hash(b->image.store, err) : NULL;
+	if (!ret->store_hash)
+		return -1;
+	if (b->o->trees_only)
+		return 0;
+	ret->uki = step_file(b->image.esp, "uki");
+	struct output_spec spec = {
+		.a = b->a, .image = &b->image, .version = b->version, .out = b->o->out, .explain = b->o->explain};
+	ret->images = output_make(&spec, err);
+	return ret->images ? 0 : -1;
+}
+
+static int build(struct build *b, struct build_result *ret, struct err *err)
+{
+	if (trees_add(&b->g, &b->trees, b->a, b->l, b->o->cache, err) < 0)
+		return -1;
+	const struct tree_step *tools = trees_find(&b->trees, "tools");
+	if (!tools || !trees_find(&b->trees, "os"))
+		return err_set(err, ERR_CONFIG, "%s: no service brings the tree \"%s\" (overlays/base is missing)",
+			b->a->file, tools ? "os" : "tools");
+	b->image.a = b->a;
+	b->image.trees = &b->trees;
+	b->image.facts.epoch = b->l->epoch;
+	b->image.facts.user = users_find;
+	b->image.facts.user_arg = &b->users;
+	b->users.trees = &b->trees;
+	if (image_add_programs(&b->g, &b->image, err) < 0)
+		return -1;
+	graph_place(&b->g);
+	trees_paths(&b->trees);
+	b->image.tools = (struct tools){.lowers = tools->own, .epoch = b->l->epoch};
+	b->image.tools_view = (struct ns_view){.lowers = tools->own};
+	if (run_trees(b, err) < 0 || set_version(b, err) < 0 || run_parts(b, err) < 0)
+		return -1;
+	return fill_result(b, ret, err);
+}
+
+int build_run(const struct appliance *a, const struct lock *l, const struct build_opts *opts, struct build_result *ret,
+	struct err *err)
+{
+	struct build b = {.a = a, .l = l, .o = opts};
+	_cleanup_free_ char *steps = cache_path(opts->cache, "steps"), *tmp = cache_path(opts->cache, "tmp");
+
+	b.g.cache = cache_dir(opts->cache);
+	b.g.jobs = opts->jobs;
+	b.g.explain = opts->explain;
+	int r = -1;
+	if (path_mkdirs(steps, err) == 0 && path_mkdirs(tmp, err) == 0)
+		r = build(&b, ret, err);
+	users_release(&b.users);
+	image_steps_release(&b.image);
+	graph_release(&b.g);
+	trees_release(&b.trees);
+	free(b.version);
+	return r;
+}
+
+void build_result_release(struct build_result *r)
+{
+	free(r->version);
+	free(r->root);
+	free(r->store);
+	free(r->root_hash);
+	free(r->store_hash);
+	free(r->uki);
+	free(r->tools);
+	json_decref(r->images);
+	*r = (struct build_result){0};
+}

@@ -1,0 +1,12 @@
+/* What every build begins with: the lock of a profile, made when it is missing or no longer fits, and its downloads. */
+#pragma once
+#include "base/err.h"
+#include "fetch/cache.h"
+#include "lock/lock.h"
+#include "plan/appliance.h"
+#include <stdbool.h>
+
+/* Read the lock; resolve and write it when it is missing or the profile asks for something else now. */
+int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
+/* Then download what the cache lacks. */
+int inputs_ready(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);

@@ -225,7 +225,7 @@ const char *str_nearest(const char *word, const char *const *names)
 
 	for (; *names; names++) {
 		unsigned d = distance(word, *names);
-		if (d < least) {
+		if (d < least && d < strlen(word)) { /* sharing no letter is not near */
 			least = d;
 			best = *names;
 		}

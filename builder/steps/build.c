@@ -28,8 +28,6 @@ static int run_trees(struct build *b, struct err *err)
 {
 	VEC(struct step *) goals = {0};
 
-	graph_place(&b->g);
-	trees_paths(&b->trees);
 	for (size_t i = 0; i < b->trees.n; i++) {
 		vec_push(&goals, b->trees.v[i].tree);
 		if (b->trees.v[i].index)
@@ -38,7 +36,9 @@ static int run_trees(struct build *b, struct err *err)
 	vec_push(&goals, b->image.init);
 	vec_push(&goals, b->image.agent);
 	vec_push(&goals, (struct step *)NULL);
-	int r = graph_run(&b->g, goals.v, err);
+	int r = trees_unpack(&b->trees, b->o->jobs, err);
+	if (r == 0)
+		r = graph_run(&b->g, goals.v, err);
 	vec_release(&goals);
 	return r;
 }
@@ -146,7 +146,6 @@ static int build(struct build *b, struct build_result *ret, struct err *err)
 	graph_place(&b->g);
 	trees_paths(&b->trees);
 	b->image.tools = (struct tools){.lowers = tools->own, .epoch = b->l->epoch};
-	b->image.tools_view = (struct ns_view){.lowers = tools->own};
 	if (run_trees(b, err) < 0 || set_version(b, err) < 0 || run_parts(b, err) < 0)
 		return -1;
 	return fill_result(b, ret, err);

@@ -15,21 +15,24 @@
 /* Raised when a change of kiln changes what a step makes of the same input. */
 enum { PROGRAM_VERSION = 1, ROOT_VERSION = 1, STORE_VERSION = 1, INITRD_VERSION = 1, ESP_VERSION = 1 };
 
-static int make_init(const struct step *step, const char *dir, struct err *err)
+static int compile(const struct step *step, const struct target_program *program, const char *dir, struct err *err)
 {
 	const struct image_steps *s = step->arg;
 	_cleanup_free_ char *out = path_join(dir, "program");
+	struct target_program p = *program;
 
-	return target_compile(&s->tools,
-		&(struct target_program){.name = "init", .source_dir = s->init_source, .is_static = true}, out, err);
+	p.source_dir = s->source;
+	return target_compile(&s->tools, &p, out, err);
+}
+
+static int make_init(const struct step *step, const char *dir, struct err *err)
+{
+	return compile(step, &target_init, dir, err);
 }
 
 static int make_agent(const struct step *step, const char *dir, struct err *err)
 {
-	const struct image_steps *s = step->arg;
-	_cleanup_free_ char *out = path_join(dir, "program");
-
-	return target_compile_agent(&s->tools, s->agent_source, out, err);
+	return compile(step, &target_agent, dir, err);
 }
 
 /* Hash tree beside `data`, and the root hash in the file "hash". */
@@ -73,7 +76,7 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 	for (size_t i = 0; os->all[i]; i++)
 		layers[i + 1] = os->all[i];
 	struct squash_opts opts = {
-		.tools = &s->tools_view, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
+		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 	struct squash_stat stat;
 	if (root_squash(&opts, &(struct root_spec){.overlay = placed, .layers = layers}, &stat, err) < 0)
 		return -1;
@@ -131,7 +134,7 @@ static int make_store(const struct step *step, const char *dir, struct err *err)
 	_cleanup_json_ json_t *report = NULL;
 	struct store_spec spec = {.images = images, .n_images = collect_images(s, &mem, images)};
 	struct squash_opts opts = {
-		.tools = &s->tools_view, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
+		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 
 	int r = store_build(&opts, &spec, &report, err);
 	arena_release(&mem);
@@ -210,27 +213,31 @@ static struct step *add(struct graph *g, const char *name, const char *what, str
 	return st;
 }
 
+static struct step *add_program(struct graph *g, struct image_steps *s, const struct target_program *program,
+	const char *what, int (*make)(const struct step *, const char *, struct err *), struct err *err)
+{
+	char hex[HASH_HEX];
+	struct hash *h;
+	struct target_program p = *program;
+
+	p.source_dir = s->source;
+	if (target_hash(&p, hex, err) < 0)
+		return NULL;
+	struct step *st = add(g, p.name, what, s, PROGRAM_VERSION, &h, make);
+	step_needs(st, h, trees_find(s->trees, "tools")->tree);
+	hash_field(h, hex);
+	hash_end(h, st->key);
+	return st;
+}
+
 int image_add_programs(struct graph *g, struct image_steps *s, struct err *err)
 {
-	const char *const *roots = (const char *const *)s->a->roots.v;
-	char init_hash[HASH_HEX], agent_hash[HASH_HEX];
-	struct hash *h;
-
-	if (!(s->init_source = target_sources(roots, "init", err)) ||
-		!(s->agent_source = target_sources(roots, "agent", err)) ||
-		target_hash(s->init_source, init_hash, err) < 0 ||
-		target_agent_hash(s->agent_source, agent_hash, err) < 0)
+	s->source = target_sources((const char *const *)s->a->roots.v, err);
+	if (!s->source)
 		return -1;
-	struct step *tools = trees_find(s->trees, "tools")->tree;
-	s->init = add(g, "init", "compile the initrd's first process", s, PROGRAM_VERSION, &h, make_init);
-	step_needs(s->init, h, tools);
-	hash_field(h, init_hash);
-	hash_end(h, s->init->key);
-	s->agent = add(g, "agent", "compile kiln-agent", s, PROGRAM_VERSION, &h, make_agent);
-	step_needs(s->agent, h, tools);
-	hash_field(h, agent_hash);
-	hash_end(h, s->agent->key);
-	return 0;
+	s->init = add_program(g, s, &target_init, "compile the first process", make_init, err);
+	s->agent = s->init ? add_program(g, s, &target_agent, "compile kiln-agent", make_agent, err) : NULL;
+	return s->agent ? 0 : -1;
 }
 
 static void add_store(struct graph *g, struct image_steps *s, struct step *tools)
@@ -296,6 +303,5 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 
 void image_steps_release(struct image_steps *s)
 {
-	free(s->init_source);
-	free(s->agent_source);
+	free(s->source);
 }

@@ -10,14 +10,13 @@ struct image_steps {
 	const struct appliance *a;
 	struct trees *trees;
 	struct tools tools;
-	struct ns_view tools_view;
 	struct wire_facts facts;
-	char *init_source, *agent_source; /* directories of the target programs */
-	struct step *init, *agent;	  /* compiled: "program" */
-	struct step *root;		  /* "root.squashfs", "verity", "hash" */
-	struct step *store;		  /* "store.squashfs", "verity", "hash", "report.json" */
-	struct step *initrd;		  /* "initrd" */
-	struct step *esp;		  /* "uki", "esp" */
+	char *source;		   /* directory of the target programs' sources */
+	struct step *init, *agent; /* compiled: "program" */
+	struct step *root;	   /* "root.squashfs", "verity", "hash" */
+	struct step *store;	   /* "store.squashfs", "verity", "hash", "report.json" */
+	struct step *initrd;	   /* "initrd" */
+	struct step *esp;	   /* "uki", "esp" */
 };
 
 /* Programs first: they depend on the tools tree only. */

@@ -2,18 +2,20 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "base/vec.h"
 #include "oci/layer.h"
 #include "tree/tree.h"
 #include <string.h>
 
 /* Raised when a change of kiln changes what a step makes of the same input. */
-enum { TREE_STEP_VERSION = 1, INDEX_STEP_VERSION = 1 };
+enum { INDEX_VERSION = 1 };
 
 /* What a tree's step needs when it runs. */
-struct tree_job {
+struct tree_arg {
 	struct trees *trees;
 	struct tree_step *step;
-	struct cache *cache;
 	struct tree_deb *debs;
 	size_t n_debs;
 };
@@ -68,25 +70,58 @@ static int hash_spec(struct hash *h, const struct tree_spec *s, struct err *err)
 
 static int make_tree(const struct step *s, const char *dir, struct err *err)
 {
-	const struct tree_job *job = s->arg;
+	const struct tree_arg *arg = s->arg;
+	_cleanup_free_ char *log = xasprintf("%s/logs/%s.log", arg->trees->cache, s->name);
+	_cleanup_err_ struct err ignored = ERR_INIT;
 
-	return tree_compose(
-		&(struct tree_inputs){
-			.spec = job->step->spec,
-			.cache = job->cache,
-			.debs = job->debs,
-			.n_debs = job->n_debs,
-			.parents = job->step->above,
-			.epoch = job->trees->epoch,
-		},
-		dir, err);
+	(void)path_remove(log, &ignored); /* of an earlier try */
+	struct tree_job job = {.spec = arg->step->spec,
+		.debs = arg->debs,
+		.n_debs = arg->n_debs,
+		.parents = arg->step->above[0] ? arg->step->above : NULL,
+		.cache = arg->trees->cache,
+		.outdir = dir,
+		.epoch = arg->trees->epoch,
+		.log = log};
+	if (tree_compose(&job, err) == 0)
+		return 0;
+	return err->hint ? -1 : err_hint(err, "what the packages' scripts said: %s", log);
 }
 
 static int make_index(const struct step *s, const char *dir, struct err *err)
 {
-	const struct tree_job *job = s->arg;
-	struct layer l = {.dirs = job->step->own, .parents = job->step->above, .index = dir};
-	return layer_index(&l, job->trees->epoch, err);
+	const struct tree_arg *arg = s->arg;
+	struct layer l = {
+		.dirs = arg->step->own, .parents = arg->step->above[0] ? arg->step->above : NULL, .index = dir};
+
+	return layer_index(&l, arg->trees->epoch, err);
+}
+
+int trees_unpack(struct trees *t, unsigned threads, struct err *err)
+{
+	VEC(struct tree_deb) debs = {0};
+	_cleanup_strvec_ struct strvec seen = STRVEC_INIT;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tree_arg *arg = t->v[i].tree->arg;
+		if (t->v[i].tree->cached)
+			continue;
+		for (size_t k = 0; k < arg->n_debs; k++) {
+			if (strvec_has(&seen, arg->debs[k].sha256))
+				continue;
+			strvec_add(&seen, arg->debs[k].sha256);
+			vec_push(&debs, arg->debs[k]);
+		}
+	}
+	int r = 0;
+	if (debs.n) {
+		_cleanup_free_ char *what = xasprintf("%zu packages", debs.n);
+		struct progress_step *p = progress_begin("unpack", what, 0, PROGRESS_COUNT);
+		r = tree_unpack_debs(t->cache, debs.v, debs.n, threads, err);
+		progress_end(p, r == 0);
+	}
+	vec_release(&debs);
+	return r;
 }
 
 /* "image/postgres/patroni" as a file name: "image-postgres-patroni". */
@@ -108,19 +143,21 @@ static int add_one(struct graph *g, struct trees *t, struct tree_step *ts, const
 		return err_set(err, ERR_VERIFY, "the lock has no packages for tree %s", ts->spec->id);
 	_cleanup_free_ char *name = flat("tree-", ts->spec->id), *index = flat("layer-", ts->spec->id);
 	_cleanup_free_ char *what = xasprintf("%zu packages", set->n);
-	struct tree_job *job = arena_alloc(&t->arena, sizeof *job);
+	struct tree_arg *arg = arena_alloc(&t->arena, sizeof *arg);
 
-	*job = (struct tree_job){.trees = t, .step = ts, .cache = cache, .n_debs = set->n};
-	job->debs = arena_alloc(&t->arena, (set->n + 1) * sizeof *job->debs);
+	*arg = (struct tree_arg){.trees = t, .step = ts, .n_debs = set->n};
+	arg->debs = arena_alloc(&t->arena, (set->n + 1) * sizeof *arg->debs);
 	ts->tree = graph_add(g, name, what);
 	struct hash *h = hash_new();
 	hash_field(h, "tree");
-	hash_field_u64(h, TREE_STEP_VERSION);
+	hash_field_u64(h, TREE_VERSION);
 	hash_field_u64(h, t->epoch);
 	hash_field(h, l->arch);
 	for (size_t i = 0; i < set->n; i++) {
 		const struct lock_package *p = set->v[i];
-		job->debs[i] = (struct tree_deb){.key = p->key, .sha256 = p->sha256, .size = p->size};
+		_cleanup_free_ char *blob = cache_blob_path(cache, p->sha256);
+		arg->debs[i] =
+			(struct tree_deb){.name = p->key, .path = arena_strdup(&t->arena, blob), .sha256 = p->sha256};
 		hash_field(h, p->sha256);
 	}
 	hash_field(h, NULL);
@@ -131,25 +168,30 @@ static int add_one(struct graph *g, struct trees *t, struct tree_step *ts, const
 	if (r < 0)
 		return -1;
 	ts->tree->make = make_tree;
-	ts->tree->arg = job;
+	ts->tree->arg = arg;
 	if (strcmp(ts->spec->id, "base") != 0 && strncmp(ts->spec->id, "image/", 6) != 0)
 		return 0;
 
 	ts->index = graph_add(g, index, "layer digest");
 	h = hash_new();
 	hash_field(h, "layer-index");
-	hash_field_u64(h, INDEX_STEP_VERSION);
+	hash_field_u64(h, INDEX_VERSION);
 	step_needs(ts->index, h, ts->tree);
 	hash_end(h, ts->index->key);
 	ts->index->make = make_index;
-	ts->index->arg = job;
+	ts->index->arg = arg;
 	return 0;
 }
 
 int trees_add(struct graph *g, struct trees *t, const struct appliance *a, const struct lock *l, struct cache *cache,
 	struct err *err)
 {
+	_cleanup_free_ char *logs = cache_path(cache, "logs");
+
 	t->epoch = l->epoch;
+	t->cache = cache_dir(cache);
+	if (path_mkdirs(logs, err) < 0)
+		return -1;
 	t->v = arena_alloc(&t->arena, (a->trees.n + 1) * sizeof *t->v);
 	/* Parents first: "base" stands before what is built on it, whatever the order of the appliance. */
 	for (int pass = 0; pass < 2; pass++) {

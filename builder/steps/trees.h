@@ -22,12 +22,15 @@ struct trees {
 	struct tree_step *v;
 	size_t n;
 	uint64_t epoch;
+	const char *cache;
 };
 
 /* Add the steps of all trees of the appliance. An error when the lock lacks a set. */
 int trees_add(struct graph *g, struct trees *t, const struct appliance *a, const struct lock *l, struct cache *cache,
 	struct err *err);
 struct tree_step *trees_find(struct trees *t, const char *id);
+/* Open the packages of all trees that are not in the cache. After graph_place. */
+int trees_unpack(struct trees *t, unsigned threads, struct err *err);
 /* After graph_place: fill in the paths. */
 void trees_paths(struct trees *t);
 void trees_release(struct trees *t);

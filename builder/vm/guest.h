@@ -1,0 +1,54 @@
+/*
+ * A machine under test, whatever runs it. Two engines: QEMU boots the disk image like hardware would; systemd-nspawn
+ * boots the same root and store natively in a container, for speed, without firmware, kernel, initrd and verity.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/str.h"
+#include "vm/machine.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct guest_spec {
+	const char *dir; /* scratch; the caller makes and removes it */
+	const char *arch;
+	uint64_t memory, disk;
+	unsigned cpus;
+	bool nic;
+	const char *clock; /* NULL: now */
+	/* qemu */
+	const char *image, *kernel, *accel_cache;
+	/* nspawn */
+	const char *root, *store; /* squashfs files */
+};
+
+struct guest;
+struct guest_engine {
+	const char *name;
+	const char *cannot; /* kinds of steps it cannot do, for the skip message */
+	/* Everything new: no state. Called before the first start, too. */
+	int (*fresh)(struct guest *g, struct err *err);
+	int (*start)(struct guest *g, struct err *err);
+	enum vm_end (*look)(struct guest *g);
+	void (*cut)(struct guest *g);
+	int (*button)(struct guest *g, struct err *err);
+	/* A command on the machine as root; exit status in *status. -1: could not be run at all. */
+	int (*exec)(struct guest *g, const char *const *argv, uint64_t timeout_ms, struct strbuf *out, int *status,
+		struct err *err);
+	int (*screenshot)(struct guest *g, const char *path, struct err *err); /* NULL: it has no screen */
+	int (*corrupt)(struct guest *g, const char *partition, struct err *err); /* NULL: it has no partitions */
+	const char *(*report_line)(struct guest *g); /* next line of the report port, or NULL */
+	const char *(*console_line)(struct guest *g);
+	void (*release)(struct guest *g);
+};
+extern const struct guest_engine guest_qemu, guest_nspawn;
+
+struct guest {
+	const struct guest_engine *engine;
+	struct guest_spec spec;
+	void *own; /* the engine's */
+};
+/* Check that the engine can work on this host; then make the machine, off. ERR_TOOL says what is missing. */
+int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err);
+void guest_release(struct guest *g);

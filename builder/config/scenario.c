@@ -38,10 +38,10 @@ static const struct field wait_fields[] = {NAME, WITHIN, FIELD_END};
 static const struct field status_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, at, STR, .required = true),
 	FIELD(struct scenario_step, is, STR, .required = true), FIELD_END};
 static const struct field run_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, in, IDENT),
-	FIELD(struct scenario_step, command, STRS, .required = true), FIELD(struct scenario_step, status, UINT, .max = 255),
-	FIELD(struct scenario_step, output, STR), FIELD(struct scenario_step, save, IDENT),
-	FIELD(struct scenario_step, same, IDENT), FIELD(struct scenario_step, differs, IDENT),
-	FIELD(struct scenario_step, retry, BOOL), FIELD_END};
+	FIELD(struct scenario_step, command, STRS, .required = true),
+	FIELD(struct scenario_step, status, UINT, .max = 255), FIELD(struct scenario_step, output, STR),
+	FIELD(struct scenario_step, save, IDENT), FIELD(struct scenario_step, same, IDENT),
+	FIELD(struct scenario_step, differs, IDENT), FIELD(struct scenario_step, retry, BOOL), FIELD_END};
 static const struct field console_fields[] = {
 	NAME, WITHIN, FIELD_AS("shows", struct scenario_step, output, STR, .required = true), FIELD_END};
 static const struct field off_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, button, BOOL), FIELD_END};
@@ -110,8 +110,7 @@ static int bind_step(struct arena *arena, const struct ynode *node, struct scena
 	s->self = key;
 	s->kind = (enum scenario_step_kind)k;
 	s->within_ms = kinds[k].within_ms;
-	if (!ynode_is_null(node->pairs[0].value) &&
-		bind_map(arena, node->pairs[0].value, kinds[k].fields, s, err) < 0)
+	if (!ynode_is_null(node->pairs[0].value) && bind_map(arena, node->pairs[0].value, kinds[k].fields, s, err) < 0)
 		return -1;
 	if (check_regex(key, "output", s->output, err) < 0 || check_regex(key, "is", s->is, err) < 0)
 		return -1;

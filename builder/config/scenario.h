@@ -10,16 +10,16 @@
 #include <stdint.h>
 
 enum scenario_step_kind {
-	STEP_BOOT,	 /* switch on */
-	STEP_FRESH,	 /* a new machine from the same image: all state is gone */
-	STEP_READY,	 /* wait until the appliance reports ready */
-	STEP_STATUS,	 /* wait until its status says something */
-	STEP_RUN,	 /* a command on the machine or in a container */
-	STEP_CONSOLE,	 /* wait for text on the console */
-	STEP_REBOOT,	 /* orderly, and up again */
-	STEP_OFF,	 /* wait until it switches itself off; `button` presses first */
-	STEP_CUT,	 /* pull the plug */
-	STEP_CORRUPT,	 /* change bytes of a partition while it is off */
+	STEP_BOOT,    /* switch on */
+	STEP_FRESH,   /* a new machine from the same image: all state is gone */
+	STEP_READY,   /* wait until the appliance reports ready */
+	STEP_STATUS,  /* wait until its status says something */
+	STEP_RUN,     /* a command on the machine or in a container */
+	STEP_CONSOLE, /* wait for text on the console */
+	STEP_REBOOT,  /* orderly, and up again */
+	STEP_OFF,     /* wait until it switches itself off; `button` presses first */
+	STEP_CUT,     /* pull the plug */
+	STEP_CORRUPT, /* change bytes of a partition while it is off */
 	STEP_SCREENSHOT,
 };
 
@@ -28,23 +28,23 @@ struct scenario_step {
 	enum scenario_step_kind kind;
 	const char *name; /* what is checked, for people; NULL: made from the kind */
 	uint64_t within_ms;
-	const char *in;		     /* run: container; NULL: the machine */
-	struct ylist command;	     /* run */
-	uint64_t status;	     /* run: exit status */
-	const char *output;	     /* run, console: extended regular expression */
+	const char *in;			   /* run: container; NULL: the machine */
+	struct ylist command;		   /* run */
+	uint64_t status;		   /* run: exit status */
+	const char *output;		   /* run, console: extended regular expression */
 	const char *save, *same, *differs; /* run: the output, by name */
-	bool retry;		     /* run: again until it holds or the time is up */
-	const char *at, *is;	     /* status: JSON pointer and regular expression */
-	const char *provision;	     /* cut: as soon as this provision graph runs */
-	uint64_t after_ms;	     /* cut: so long after the step begins */
-	const char *partition;	     /* corrupt: label ending: "root", "store" ... */
-	bool button;		     /* off */
+	bool retry;			   /* run: again until it holds or the time is up */
+	const char *at, *is;		   /* status: JSON pointer and regular expression */
+	const char *provision;		   /* cut: as soon as this provision graph runs */
+	uint64_t after_ms;		   /* cut: so long after the step begins */
+	const char *partition;		   /* corrupt: label ending: "root", "store" ... */
+	bool button;			   /* off */
 };
 
 struct scenario {
 	const char *name, *summary, *file;
-	struct ylist engines;	   /* empty: all */
-	struct ylist profiles;	   /* names of the profiles it is for; empty: all */
+	struct ylist engines;  /* empty: all */
+	struct ylist profiles; /* names of the profiles it is for; empty: all */
 	struct {
 		uint64_t memory, disk, cpus; /* 0: what the profile says */
 		bool nic;

@@ -36,7 +36,7 @@ struct guest_engine {
 	/* A command on the machine as root; exit status in *status. -1: could not be run at all. */
 	int (*exec)(struct guest *g, const char *const *argv, uint64_t timeout_ms, struct strbuf *out, int *status,
 		struct err *err);
-	int (*screenshot)(struct guest *g, const char *path, struct err *err); /* NULL: it has no screen */
+	int (*screenshot)(struct guest *g, const char *path, struct err *err);	 /* NULL: it has no screen */
 	int (*corrupt)(struct guest *g, const char *partition, struct err *err); /* NULL: it has no partitions */
 	const char *(*report_line)(struct guest *g); /* next line of the report port, or NULL */
 	const char *(*console_line)(struct guest *g);
@@ -52,3 +52,8 @@ struct guest {
 /* Check that the engine can work on this host; then make the machine, off. ERR_TOOL says what is missing. */
 int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err);
 void guest_release(struct guest *g);
+
+/* For engines: a shell ends with this, and the status of the command is told from that of what carried it. */
+#define GUEST_STATUS "echo \" kiln-status=$?\""
+/* Cut the status off the output; ERR_TEST "WHAT: output" when there is none. */
+int guest_take_status(struct strbuf *out, int *status, const char *what, struct err *err);

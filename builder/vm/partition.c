@@ -27,8 +27,7 @@ int partition_find(const char *image, const char *name, struct partition_place *
 		return err_set(err, ERR_IO, "cannot open %s to read its partitions", image);
 	blkid_probe_enable_partitions(probe, 1);
 	blkid_partlist list = blkid_probe_get_partitions(probe);
-	int r = list ? find(list, image, name, ret, err)
-		     : err_set(err, ERR_TEST, "%s has no partition table", image);
+	int r = list ? find(list, image, name, ret, err) : err_set(err, ERR_TEST, "%s has no partition table", image);
 	blkid_free_probe(probe);
 	return r;
 }

@@ -1,0 +1,34 @@
+#include "vm/guest.h"
+#include <stdlib.h>
+#include <string.h>
+
+int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err)
+{
+	*g = (struct guest){.engine = e, .spec = *spec};
+	if (e->fresh(g, err) == 0)
+		return 0;
+	guest_release(g);
+	return -1;
+}
+
+void guest_release(struct guest *g)
+{
+	if (g->engine && g->own)
+		g->engine->release(g);
+	g->own = NULL;
+}
+
+int guest_take_status(struct strbuf *out, int *status, const char *what, struct err *err)
+{
+	static const char word[] = " kiln-status=";
+	char *mark = NULL;
+
+	for (char *p = out->s; p && (p = strstr(p, word)); p++)
+		mark = p;
+	if (!mark)
+		return err_set(err, ERR_TEST, "%s: %s", what, out->len ? out->s : "no answer");
+	*status = atoi(mark + strlen(word));
+	out->len = (size_t)(mark - out->s);
+	*mark = 0;
+	return 0;
+}

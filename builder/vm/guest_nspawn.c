@@ -1,0 +1,271 @@
+/*
+ * The nspawn engine: the same root and store, booted natively by systemd-nspawn(1). No firmware, loader, kernel, initrd
+ * or verity: those are QEMU's to test. Needs root and loop devices.
+ */
+#include "base/mem.h"
+#include "base/path.h"
+#include "vm/guest.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct nspawn_guest {
+	struct proc proc;
+	bool mounted_root, mounted_store, mounted_var;
+	int listener; /* the report's socket */
+	struct lines report, console;
+	char uuid[33]; /* the machine's id, as QEMU's -uuid would give it */
+	enum vm_end end;
+};
+
+static char *in_dir(const struct guest *g, const char *name)
+{
+	return path_join(g->spec.dir, name);
+}
+
+static int mount_file(const char *file, const char *at, const char *options, struct err *err)
+{
+	if (proc_run((const char *const[]){"mount", "-o", options, file, at, NULL}, NULL, err) == 0)
+		return 0;
+	return err_hint(err, "the nspawn engine needs root and loop devices (modprobe loop)");
+}
+
+static void unmount(const struct guest *g, const char *name, bool *mounted)
+{
+	_cleanup_free_ char *at = in_dir(g, name);
+
+	if (*mounted && umount2(at, 0) < 0)
+		(void)umount2(at, MNT_DETACH);
+	*mounted = false;
+}
+
+static void stop(struct nspawn_guest *n)
+{
+	proc_kill(&n->proc);
+	lines_release(&n->report);
+	n->end = VM_OFF;
+}
+
+static void release(struct guest *g)
+{
+	struct nspawn_guest *n = g->own;
+
+	stop(n);
+	lines_release(&n->console);
+	if (n->listener >= 0)
+		close(n->listener);
+	unmount(g, "root/usr/lib/kiln/store", &n->mounted_store);
+	unmount(g, "root", &n->mounted_root);
+	unmount(g, "var", &n->mounted_var);
+	free(n);
+	g->own = NULL;
+}
+
+/* /var as the machine has it: ext4 of the disk's size, less what the image's partitions would take. */
+static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
+{
+	_cleanup_free_ char *file = in_dir(g, "var.ext4"), *at = in_dir(g, "var");
+	_cleanup_fd_ int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const char *const mkfs[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-L", "var", file, NULL};
+
+	if (fd < 0 || ftruncate(fd, (off_t)(g->spec.disk ? g->spec.disk : UINT64_C(8) << 30)) < 0)
+		return err_sys(err, errno, "make %s", file);
+	if (proc_run(mkfs, NULL, err) < 0 || path_mkdirs(at, err) < 0 ||
+		mount_file(file, at, "loop,nosuid,nodev", err) < 0)
+		return -1;
+	n->mounted_var = true;
+	return 0;
+}
+
+static int listen_for_report(struct guest *g, struct nspawn_guest *n, struct err *err)
+{
+	_cleanup_free_ char *dir = in_dir(g, "report"), *path = path_join(dir, "socket");
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	if (path_mkdirs(dir, err) < 0 || path_remove(path, err) < 0)
+		return -1;
+	if (strlen(path) >= sizeof a.sun_path)
+		return err_set(err, ERR_IO, "socket %s: the path is too long", path);
+	memcpy(a.sun_path, path, strlen(path));
+	n->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (n->listener < 0 || bind(n->listener, (struct sockaddr *)&a, sizeof a) < 0 || listen(n->listener, 8) < 0)
+		return err_sys(err, errno, "listen on %s", path);
+	return 0;
+}
+
+static int random_id(char id[33], struct err *err)
+{
+	uint8_t b[16];
+	_cleanup_fd_ int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, b, sizeof b) != (ssize_t)sizeof b)
+		return err_sys(err, errno, "read /dev/urandom");
+	for (size_t i = 0; i < sizeof b; i++)
+		snprintf(id + 2 * i, 3, "%02x", b[i]);
+	return 0;
+}
+
+static int fresh(struct guest *g, struct err *err)
+{
+	_cleanup_free_ char *root = in_dir(g, "root"), *store = in_dir(g, "root/usr/lib/kiln/store");
+	_cleanup_free_ char *log = in_dir(g, "console.log");
+
+	if (geteuid() != 0) {
+		err_set(err, ERR_TOOL, "the nspawn engine needs root: it mounts the image's file systems");
+		return err_hint(err, "run as root, or use --engine qemu");
+	}
+	if (g->own)
+		release(g);
+	struct nspawn_guest *n = g->own = xcalloc(1, sizeof *n);
+	n->listener = n->report.fd = n->console.fd = -1;
+	n->end = VM_OFF;
+	if (random_id(n->uuid, err) < 0 || path_remove(log, err) < 0 || path_mkdirs(root, err) < 0 ||
+		mount_file(g->spec.root, root, "loop,ro", err) < 0)
+		return -1;
+	n->mounted_root = true;
+	if (mount_file(g->spec.store, store, "loop,ro,nodev", err) < 0)
+		return -1;
+	n->mounted_store = true;
+	return make_var(g, n, err) < 0 ? -1 : listen_for_report(g, n, err);
+}
+
+static int start(struct guest *g, struct err *err)
+{
+	struct nspawn_guest *n = g->own;
+	_cleanup_free_ char *root = in_dir(g, "root"), *log = in_dir(g, "console.log");
+	_cleanup_free_ char *uuid = xasprintf("--uuid=%s", n->uuid), *name = xasprintf("--machine=kiln-%.12s", n->uuid);
+	_cleanup_free_ char *var = xasprintf("--bind=%s/var:/var", g->spec.dir);
+	_cleanup_free_ char *report = xasprintf("--bind=%s/report:/run/kiln-report", g->spec.dir);
+	_cleanup_fd_ int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
+		"SYSTEMD_NSPAWN_LOCK=0", "LC_ALL=C.UTF-8", NULL};
+	const char *const argv[] = {"systemd-nspawn", "--quiet", "-D", root, "--read-only", "--keep-unit",
+		"--register=no", "--boot", "--private-network", "--capability=all",
+		"--system-call-filter=@mount @keyring bpf", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+		"--console=pipe", "--kill-signal=SIGRTMIN+4", uuid, name, var, report, NULL};
+
+	if (out < 0)
+		return err_sys(err, errno, "open %s", log);
+	if (n->console.fd < 0 && (n->console.fd = open(log, O_RDONLY | O_CLOEXEC)) < 0)
+		return err_sys(err, errno, "open %s", log);
+	lines_release(&n->report);
+	if (proc_start(&n->proc, argv, &(struct proc_opts){.env = env, .out = out}, err) < 0)
+		return err_hint(err, "apt-get install systemd-container");
+	n->end = VM_RUNNING;
+	return 0;
+}
+
+enum { NSPAWN_REBOOT = 133 };
+
+static enum vm_end look(struct guest *g)
+{
+	struct nspawn_guest *n = g->own;
+	siginfo_t info = {0};
+
+	if (n->end != VM_RUNNING)
+		return n->end;
+	if (waitid(P_PID, (id_t)n->proc.pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+		return VM_RUNNING;
+	enum vm_end end = info.si_code == CLD_EXITED && info.si_status == 0		  ? VM_OFF
+			  : info.si_code == CLD_EXITED && info.si_status == NSPAWN_REBOOT ? VM_REBOOT
+											  : VM_GONE;
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	(void)proc_wait(&n->proc, &ignored);
+	n->end = end;
+	return end;
+}
+
+static void cut(struct guest *g)
+{
+	stop(g->own);
+}
+
+/* The machine's first process: the only child of the only child of nspawn. 0 when there is none yet. */
+static pid_t leader(const struct nspawn_guest *n)
+{
+	pid_t pid = n->proc.pid;
+	char path[64], buf[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	pid = fgets(buf, sizeof buf, f) ? (pid_t)atoi(buf) : 0;
+	fclose(f);
+	return pid;
+}
+
+static int button(struct guest *g, struct err *err)
+{
+	struct nspawn_guest *n = g->own;
+	pid_t pid = leader(n);
+
+	if (pid <= 0 || kill(pid, SIGRTMIN + 4) < 0)
+		return err_set(err, ERR_TEST, "the machine is not running");
+	return 0;
+}
+
+/* As a unit of the machine's own systemd, so that it lives in the machine's control groups and not in ours. */
+static int exec(
+	struct guest *g, const char *const *argv, uint64_t timeout_ms, struct strbuf *out, int *status, struct err *err)
+{
+	_cleanup_strvec_ struct strvec v = STRVEC_INIT;
+	pid_t pid = leader(g->own);
+
+	if (pid <= 0)
+		return err_set(err, ERR_TEST, "the machine is not running");
+	strvec_addl(&v, "nsenter", "--all", "-t", NULL);
+	strvec_addf(&v, "%d", (int)pid);
+	strvec_addl(&v, "--", "/usr/bin/systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
+		"--", "/bin/sh", "-c", "\"$@\"; " GUEST_STATUS "", "sh", NULL);
+	strvec_add_all(&v, argv);
+	if (proc_run((const char *const *)v.v,
+		    &(struct proc_opts){.capture = out, .merge = true, .timeout_ms = timeout_ms, .ok_status = 1},
+		    err) < 0)
+		return -1;
+	return guest_take_status(out, status, "run a command on the machine", err);
+}
+
+static const char *report_line(struct guest *g)
+{
+	struct nspawn_guest *n = g->own;
+	_cleanup_err_ struct err ignored = ERR_INIT;
+
+	if (n->report.eof)
+		lines_release(&n->report);
+	if (n->report.fd < 0) {
+		n->report = (struct lines){.fd = accept4(n->listener, NULL, NULL, SOCK_CLOEXEC)};
+		if (n->report.fd < 0)
+			return NULL;
+	}
+	return lines_next(&n->report, 0, &ignored);
+}
+
+static const char *console_line(struct guest *g)
+{
+	struct nspawn_guest *n = g->own;
+	_cleanup_err_ struct err ignored = ERR_INIT;
+
+	return n->console.fd < 0 ? NULL : lines_next(&n->console, 0, &ignored);
+}
+
+const struct guest_engine guest_nspawn = {
+	.name = "nspawn",
+	.fresh = fresh,
+	.start = start,
+	.look = look,
+	.cut = cut,
+	.button = button,
+	.exec = exec,
+	.report_line = report_line,
+	.console_line = console_line,
+	.release = release,
+};

@@ -1,0 +1,204 @@
+/* The QEMU engine. Commands reach the machine by ssh, with a key made for this machine and given to it as a credential.
+ */
+#include "base/mem.h"
+#include "base/path.h"
+#include "vm/guest.h"
+#include "vm/partition.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct qemu_guest {
+	struct vm vm;
+	struct vm_forward forwards[2];
+	char *key; /* private key file */
+	char *credential;
+	const char *credentials[2];
+};
+
+/* A free TCP port of the loopback address. Another program may take it before QEMU does: QEMU then says so. */
+static int free_port(unsigned *port, struct err *err)
+{
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		return err_sys(err, errno, "find a free port");
+	*port = ntohs(a.sin_port);
+	return 0;
+}
+
+static int make_key(struct qemu_guest *q, const char *dir, struct err *err)
+{
+	size_t len;
+
+	q->key = path_join(dir, "ssh-key");
+	_cleanup_free_ char *pub = xasprintf("%s.pub", q->key);
+	const char *const argv[] = {
+		"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kiln-test", "-f", q->key, NULL};
+	if (path_remove(q->key, err) < 0 || path_remove(pub, err) < 0)
+		return -1;
+	if (proc_run(argv, NULL, err) < 0)
+		return err_hint(err, "apt-get install openssh-client");
+	_cleanup_free_ char *text = path_read(pub, 4096, &len, err);
+	if (!text)
+		return -1;
+	while (len && text[len - 1] == '\n')
+		text[--len] = 0;
+	q->credential = xasprintf("io.systemd.credential:ssh.authorized_keys.root=%s", text);
+	q->credentials[0] = q->credential;
+	return 0;
+}
+
+static void release(struct guest *g)
+{
+	struct qemu_guest *q = g->own;
+
+	vm_release(&q->vm);
+	free(q->key);
+	free(q->credential);
+	free(q);
+	g->own = NULL;
+}
+
+static int fresh(struct guest *g, struct err *err)
+{
+	const char *accel = NULL;
+	_cleanup_free_ char *log = path_join(g->spec.dir, "console.log");
+
+	if (g->own) {
+		accel = ((struct qemu_guest *)g->own)->vm.accel;
+		release(g);
+	}
+	struct qemu_guest *q = g->own = xcalloc(1, sizeof *q);
+	struct vm_spec spec = {.dir = g->spec.dir,
+		.image = g->spec.image,
+		.arch = g->spec.arch,
+		.memory = g->spec.memory,
+		.disk = g->spec.disk,
+		.cpus = g->spec.cpus,
+		.nic = g->spec.nic,
+		.forwards = q->forwards,
+		.clock = g->spec.clock,
+		.credentials = q->credentials};
+	q->forwards[0].guest = 22;
+	if (path_remove(log, err) < 0 || free_port(&q->forwards[0].host, err) < 0 ||
+		make_key(q, g->spec.dir, err) < 0 || vm_create(&q->vm, &spec, err) < 0)
+		return -1;
+	q->vm.accel = accel ? accel : vm_accel(g->spec.kernel, g->spec.accel_cache);
+	return 0;
+}
+
+static int start(struct guest *g, struct err *err)
+{
+	return vm_start(&((struct qemu_guest *)g->own)->vm, err);
+}
+
+static enum vm_end look(struct guest *g)
+{
+	return vm_look(&((struct qemu_guest *)g->own)->vm);
+}
+
+static void cut(struct guest *g)
+{
+	vm_cut(&((struct qemu_guest *)g->own)->vm);
+}
+
+static int button(struct guest *g, struct err *err)
+{
+	return vm_button(&((struct qemu_guest *)g->own)->vm, err);
+}
+
+/* ssh hands a command line to the machine's shell: each word in single quotes. */
+static void quote(struct strbuf *b, const char *word)
+{
+	strbuf_addc(b, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			strbuf_adds(b, "'\\''");
+		else
+			strbuf_addc(b, *word);
+	}
+	strbuf_addc(b, '\'');
+}
+
+enum { SSH_FAILED = 255 };
+
+static int exec(
+	struct guest *g, const char *const *argv, uint64_t timeout_ms, struct strbuf *out, int *status, struct err *err)
+{
+	struct qemu_guest *q = g->own;
+	_cleanup_free_ char *port = xasprintf("%u", q->forwards[0].host);
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT, said = STRBUF_INIT;
+
+	if (!g->spec.nic)
+		return err_set(err, ERR_TEST, "a machine without network cannot be reached for commands");
+	for (; *argv; argv++) {
+		if (line.len)
+			strbuf_addc(&line, ' ');
+		quote(&line, *argv);
+	}
+	/* The exit status comes last, so that any status of the command can be told from ssh's own. */
+	strbuf_adds(&line, "; " GUEST_STATUS "");
+	const char *const ssh[] = {"ssh", "-F", "none", "-i", q->key, "-p", port, "-o", "StrictHostKeyChecking=no",
+		"-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o",
+		"ConnectTimeout=20", "root@127.0.0.1", line.s, NULL};
+	struct proc_opts opts = {.capture = out, .merge = true, .timeout_ms = timeout_ms, .ok_status = SSH_FAILED};
+	int r = proc_run(ssh, &opts, err);
+	if (r < 0)
+		return -1;
+	return guest_take_status(out, status, "ssh to the machine", err);
+}
+
+static int screenshot(struct guest *g, const char *path, struct err *err)
+{
+	return vm_screenshot(&((struct qemu_guest *)g->own)->vm, path, err);
+}
+
+static int corrupt(struct guest *g, const char *partition, struct err *err)
+{
+	struct qemu_guest *q = g->own;
+	_cleanup_free_ char *disk = path_join(g->spec.dir, "disk.raw");
+	struct partition_place p;
+
+	if (partition_find(disk, partition, &p, err) < 0)
+		return -1;
+	/* The start, where the file system describes itself, and a stretch in the middle of the first 64 MiB. */
+	uint64_t middle = p.size / 2 < (32u << 20) ? p.size / 2 : 32u << 20;
+	return vm_corrupt(&q->vm, p.offset, 4096, err) < 0 ? -1 : vm_corrupt(&q->vm, p.offset + middle, 65536, err);
+}
+
+static const char *next_line(struct lines *l)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT; /* a broken channel ends like a closed one */
+
+	return l->fd < 0 ? NULL : lines_next(l, 0, &ignored);
+}
+
+static const char *report_line(struct guest *g)
+{
+	return next_line(&((struct qemu_guest *)g->own)->vm.report);
+}
+
+static const char *console_line(struct guest *g)
+{
+	return next_line(&((struct qemu_guest *)g->own)->vm.console);
+}
+
+const struct guest_engine guest_qemu = {
+	.name = "qemu",
+	.fresh = fresh,
+	.start = start,
+	.look = look,
+	.cut = cut,
+	.button = button,
+	.exec = exec,
+	.screenshot = screenshot,
+	.corrupt = corrupt,
+	.report_line = report_line,
+	.console_line = console_line,
+	.release = release,
+};

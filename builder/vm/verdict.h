@@ -1,0 +1,45 @@
+/* What a test saw: per scenario and engine the steps with their outcome, the last status, the console. */
+#pragma once
+#include "base/err.h"
+#include "base/str.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum verdict_outcome { VERDICT_PASSED, VERDICT_FAILED, VERDICT_SKIPPED };
+
+struct verdict_step {
+	char *name;
+	enum verdict_outcome outcome;
+	double seconds;
+	char *detail; /* why it failed or was skipped; NULL */
+};
+struct verdict {
+	char *scenario, *summary, *engine, *profile;
+	enum verdict_outcome outcome;
+	char *detail; /* why it was skipped, as a whole */
+	double seconds;
+	struct verdict_step *steps;
+	size_t n, cap;
+	json_t *boots; /* the last status of every boot, with its breakdown */
+	struct strbuf console;
+	struct strvec screenshots; /* file names in the report directory */
+};
+struct verdicts {
+	struct verdict *v;
+	size_t n, cap;
+};
+
+struct verdict *verdicts_add(
+	struct verdicts *vs, const char *profile, const char *scenario, const char *summary, const char *engine);
+void verdict_add_step(struct verdict *v, const char *name, enum verdict_outcome o, double seconds, const char *detail);
+void verdicts_release(struct verdicts *vs);
+void verdicts_count(const struct verdicts *vs, size_t counts[3]); /* scenarios by outcome */
+
+/* For people: one line per step. */
+void verdict_print(FILE *f, const struct verdict *v);
+json_t *verdicts_json(const struct verdicts *vs);
+/* JUnit XML, as CI systems read it. The caller frees it. */
+char *verdicts_junit(const struct verdicts *vs);
+/* One self-contained page. The caller frees it. */
+char *verdicts_html(const struct verdicts *vs);

@@ -14,6 +14,7 @@ struct play {
 	struct guest g;
 	struct verdict *v;
 	json_t *status;	       /* the last the machine reported; NULL since the start of a boot */
+	json_t *full;	       /* the last full one: with the boot's breakdown, what listens, what was written */
 	struct strbuf console; /* since the start of this boot */
 	json_t *saved;	       /* outputs by name */
 	unsigned shots;
@@ -36,6 +37,10 @@ static void listen_to(struct play *p)
 		}
 		json_decref(p->status);
 		p->status = j;
+		if (json_object_get(j, "storage")) {
+			json_decref(p->full);
+			p->full = json_incref(j);
+		}
 	}
 	while ((line = p->g.engine->console_line(&p->g))) {
 		strbuf_addf(&p->console, "%s\n", line);
@@ -47,9 +52,10 @@ static void end_of_boot(struct play *p)
 {
 	listen_to(p);
 	if (p->status)
-		json_array_append(p->v->boots, p->status);
+		json_array_append(p->v->boots, p->full ? p->full : p->status);
 	json_decref(p->status);
-	p->status = NULL;
+	json_decref(p->full);
+	p->status = p->full = NULL;
 }
 
 static const char *end_name(enum vm_end end)
@@ -159,10 +165,11 @@ static void add_reasons(struct play *p)
 	}
 	_cleanup_free_ char *state = as_text(json_object_get(p->status, "state"));
 	strbuf_addf(&p->why, "\nits state is %s", state);
-	json_array_foreach(json_object_get(p->status, "waiting"), i, w)
+	json_array_foreach(json_object_get(p->status, "problems"), i, w)
 	{
-		_cleanup_free_ char *text = as_text(w);
-		strbuf_addf(&p->why, "\n%s", text);
+		_cleanup_free_ char *what = as_text(json_object_get(w, "what")),
+				    *why = as_text(json_object_get(w, "why"));
+		strbuf_addf(&p->why, "\n%s: %s", what, why);
 	}
 }
 
@@ -186,9 +193,19 @@ static int step_ready(struct play *p, const struct scenario_step *s, struct err 
 	return 1;
 }
 
+/* Where a step's pointer leads: in the newest status, or, for what only full ones have, in the newest of those. */
+static char *status_text(const struct play *p, const char *at)
+{
+	json_t *j = pointer(p->status, at);
+
+	if (!j)
+		j = pointer(p->full, at);
+	return p->status ? as_text(j) : xstrdup("(nothing was reported)");
+}
+
 static bool status_is(struct play *p, const struct scenario_step *s)
 {
-	_cleanup_free_ char *text = p->status ? as_text(pointer(p->status, s->at)) : NULL;
+	_cleanup_free_ char *text = p->status ? status_text(p, s->at) : NULL;
 
 	return text && matches(text, s->is);
 }
@@ -198,7 +215,7 @@ static int step_status(struct play *p, const struct scenario_step *s, struct err
 	(void)err;
 	if (wait_for(p, s->within_ms, status_is, s) == 0)
 		return 0;
-	_cleanup_free_ char *text = p->status ? as_text(pointer(p->status, s->at)) : xstrdup("(nothing was reported)");
+	_cleanup_free_ char *text = status_text(p, s->at);
 	strbuf_addf(&p->why, "\n%s is %s, expected %s", s->at, text, s->is);
 	return 1;
 }
@@ -447,10 +464,11 @@ int play_scenario(const struct scenario *s, const struct guest_engine *e, const 
 		r = play_step(&p, &s->steps.v[i], err);
 	if (p.g.own)
 		end_of_boot(&p);
+	json_decref(p.status);
+	json_decref(p.full);
 	guest_release(&p.g);
 	v->seconds = (double)(vm_ms() - begun) / 1000;
 	json_decref(p.saved);
-	json_decref(p.status);
 	strbuf_release(&p.console);
 	strbuf_release(&p.why);
 	return r < 0 ? -1 : 0;

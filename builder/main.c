@@ -18,9 +18,10 @@ struct command {
 };
 
 static const struct command commands[] = {
-	/* in the order of use; each engineer adds a line as the command lands */
 	{"plan", cmd_plan, "what will be built: services, claims, ports, budget"},
 	{"lock", cmd_lock, "pin every input to what the mirror has now"},
+	{"build", cmd_build, "make the images of a profile"},
+	{"test", cmd_test, "boot them, play the scenarios, report"},
 	{NULL, NULL, NULL},
 };
 
@@ -43,9 +44,7 @@ static void print_usage(FILE *f)
 		f);
 }
 
-/* The value of "--name VALUE" or "--name=VALUE" at argv[*i], or NULL when it is another option. -1 in *i: value
- * missing. */
-static const char *value_of(const char *name, int argc, char **argv, int *i)
+const char *cmd_value(const char *name, int argc, char **argv, int *i)
 {
 	size_t n = strlen(name);
 
@@ -89,11 +88,11 @@ static int take_globals(int argc, char **argv, struct err *err)
 			log_set(LOG_QUIET);
 		} else if (strcmp(opt, "-v") == 0) {
 			log_set(LOG_VERBOSE);
-		} else if ((v = value_of("--cache", argc, argv, &i))) {
+		} else if ((v = cmd_value("--cache", argc, argv, &i))) {
 			cmd_globals.cache = v;
-		} else if ((v = value_of("--out", argc, argv, &i))) {
+		} else if ((v = cmd_value("--out", argc, argv, &i))) {
 			cmd_globals.out = v;
-		} else if ((v = value_of("-j", argc, argv, &i))) {
+		} else if ((v = cmd_value("-j", argc, argv, &i))) {
 			uint64_t jobs;
 			if (i >= 0 && (!str_to_u64(v, &jobs) || jobs < 1 || jobs > 1024))
 				return err_set(err, ERR_USAGE, "-j: expected a number from 1 to 1024, found \"%s\"", v);

@@ -50,10 +50,11 @@ int cmd_build(int argc, char **argv, struct err *err)
 	const char *profile = NULL, *formats = NULL;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--format") == 0 && i + 1 < argc)
-			formats = argv[++i];
-		else if (str_starts(argv[i], "--format="))
-			formats = argv[i] + strlen("--format=");
+		const char *v = cmd_value("--format", argc, argv, &i);
+		if (i < 0)
+			return err_set(err, ERR_USAGE, "--format needs a value");
+		if (v)
+			formats = v;
 		else if (argv[i][0] == '-')
 			return err_set(err, ERR_USAGE, "build: unknown option \"%s\"", argv[i]);
 		else if (profile)

@@ -20,6 +20,11 @@ extern struct cmd_globals cmd_globals;
 
 /* The one argument of a command that takes a profile and no options of its own, or NULL. */
 const char *cmd_profile(int argc, char **argv, struct err *err);
+/*
+ * The value of "--name VALUE" or "--name=VALUE" at argv[*i] (which is moved past it), or NULL when another option stands
+ * there. When the value is missing *i becomes -1.
+ */
+const char *cmd_value(const char *name, int argc, char **argv, int *i);
 
 int cmd_plan(int argc, char **argv, struct err *err);
 int cmd_new(int argc, char **argv, struct err *err);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "boot/initrd.h"
 #include "steps/image.h"
 #include "steps/output.h"
 #include "steps/users.h"
@@ -118,6 +119,10 @@ static int fill_result(struct build *b, struct build_result *ret, struct err *er
 	ret->store_hash = ret->root_hash ? image_read_hash(b->image.store, err) : NULL;
 	if (!ret->store_hash)
 		return -1;
+	_cleanup_kernel_ struct kernel kernel = {0};
+	if (kernel_find(trees_find(&b->trees, "os")->all, &kernel, err) < 0)
+		return -1;
+	ret->kernel = steal(kernel.image);
 	if (b->o->trees_only)
 		return 0;
 	ret->uki = step_file(b->image.esp, "uki");
@@ -178,6 +183,7 @@ void build_result_release(struct build_result *r)
 	free(r->store);
 	free(r->root_hash);
 	free(r->store_hash);
+	free(r->kernel);
 	free(r->uki);
 	free(r->tools);
 	json_decref(r->images);

@@ -12,6 +12,7 @@
 
 struct guest_spec {
 	const char *dir; /* scratch; the caller makes and removes it */
+	const char *report; /* directory for screenshots */
 	const char *arch;
 	uint64_t memory, disk;
 	unsigned cpus;

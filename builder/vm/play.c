@@ -371,12 +371,12 @@ static int step_corrupt(struct play *p, const struct scenario_step *s, struct er
 static int step_screenshot(struct play *p, const struct scenario_step *s, struct err *err)
 {
 	_cleanup_free_ char *name = xasprintf("%s-%u.png", p->s->name, ++p->shots);
-	_cleanup_free_ char *path = path_join(p->g.spec.dir, name);
+	_cleanup_free_ char *path = path_join(p->g.spec.report, name);
 
 	(void)s;
 	if (p->g.engine->screenshot(&p->g, path, err) < 0)
 		return -1;
-	strvec_add(&p->v->screenshots, path);
+	strvec_add(&p->v->screenshots, name);
 	return 0;
 }
 

@@ -1,0 +1,294 @@
+/* kiln test PROFILE|IMAGE: boot what was built, offline, play the scenarios, report. */
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "config/roots.h"
+#include "config/scenario.h"
+#include "steps/build.h"
+#include "steps/inputs.h"
+#include "tree/namespace.h"
+#include "vm/play.h"
+#include "vm/verdict.h"
+#include <string.h>
+
+struct test_opts {
+	const char *target;	 /* profile or image */
+	struct strvec scenarios; /* names asked for */
+	const struct guest_engine *engine;
+	const char *junit, *report;
+};
+
+/* What there is to boot. */
+struct subject {
+	struct appliance *a; /* NULL: a bare image */
+	struct cache *cache;
+	struct build_result built;
+	const char *profile; /* its name, or the image's path */
+	char *image;
+	const char *arch;
+	uint64_t memory, disk;
+	unsigned cpus;
+};
+
+static const struct guest_engine *engine_named(const char *name, struct err *err)
+{
+	static const char *const names[] = {"qemu", "nspawn", NULL};
+
+	if (strcmp(name, "qemu") == 0)
+		return &guest_qemu;
+	if (strcmp(name, "nspawn") == 0)
+		return &guest_nspawn;
+	err_set(err, ERR_USAGE, "test: unknown engine \"%s\"", name);
+	const char *near = str_nearest(name, names);
+	if (near)
+		err_hint(err, "did you mean \"%s\"?", near);
+	return NULL;
+}
+
+static int parse_options(int argc, char **argv, struct test_opts *o, struct err *err)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *v, *opt = argv[i];
+		if ((v = cmd_value("--scenario", argc, argv, &i))) {
+			strvec_add(&o->scenarios, v);
+		} else if ((v = cmd_value("--engine", argc, argv, &i))) {
+			if (i >= 0 && !(o->engine = engine_named(v, err)))
+				return -1;
+		} else if ((v = cmd_value("--junit", argc, argv, &i))) {
+			o->junit = v;
+		} else if ((v = cmd_value("--report", argc, argv, &i))) {
+			o->report = v;
+		} else if (opt[0] == '-') {
+			return err_set(err, ERR_USAGE, "test: unknown option \"%s\"", opt);
+		} else if (o->target) {
+			return err_set(
+				err, ERR_USAGE, "test: one profile or image at a time, found \"%s\" as well", opt);
+		} else {
+			o->target = opt;
+		}
+		if (i < 0)
+			return err_set(err, ERR_USAGE, "%s needs a value", opt);
+	}
+	if (o->target)
+		return 0;
+	err_set(err, ERR_USAGE, "test: a profile or an image is missing");
+	return err_hint(err, "for example: kiln test profiles/core.yaml");
+}
+
+static int build_subject(struct subject *s, const struct test_opts *o, struct err *err)
+{
+	_cleanup_lock_ struct lock lock = {0};
+
+	if (!str_ends(o->target, ".yaml")) {
+		if (o->engine == &guest_nspawn)
+			return err_set(err, ERR_USAGE, "test: the nspawn engine boots a profile's trees, not an image");
+		s->image = xstrdup(o->target);
+		s->profile = o->target;
+		s->arch = "amd64";
+		s->memory = UINT64_C(2) << 30;
+		return cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
+	}
+	if (!(s->a = appliance_load(o->target, err)) || ns_check(err) < 0 ||
+		cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
+		inputs_ready(s->a, s->cache, cmd_globals.offline, &lock, err) < 0)
+		return -1;
+	struct build_opts opts = {.cache = s->cache,
+		.out = cmd_globals.out ? cmd_globals.out : "out",
+		.jobs = cmd_globals.jobs,
+		.explain = cmd_globals.explain,
+		.trees_only = o->engine == &guest_nspawn};
+	if (build_run(s->a, &lock, &opts, &s->built, err) < 0)
+		return -1;
+	if (!opts.trees_only)
+		s->image = xasprintf("%s/%s.raw", opts.out, s->a->name);
+	s->profile = s->a->name;
+	s->arch = s->a->arch;
+	s->memory = s->a->machine_memory ? s->a->machine_memory : UINT64_C(2) << 30;
+	s->disk = s->a->machine_disk;
+	s->cpus = s->a->machine_cpus;
+	return 0;
+}
+
+static void subject_release(struct subject *s)
+{
+	build_result_release(&s->built);
+	appliance_free(s->a);
+	cache_close(s->cache);
+	free(s->image);
+}
+
+static bool list_has(const struct ylist *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i]->text, name) == 0)
+			return true;
+	return l->n == 0; /* none named: all */
+}
+
+/* Why this scenario is not played here; NULL: it is. */
+static char *why_not(const struct scenario *s, const struct subject *subject, const struct guest_engine *e)
+{
+	if (!list_has(&s->engines, e->name))
+		return xasprintf("needs another engine than %s", e->name);
+	if (subject->a && !list_has(&s->profiles, subject->a->name))
+		return xasprintf("is not for profile %s", subject->a->name);
+	return NULL;
+}
+
+static int play_one(const struct scenario *s, const struct subject *subject, const struct guest_engine *e,
+	const char *report, struct verdicts *vs, struct err *err)
+{
+	struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, e->name);
+	_cleanup_free_ char *accel = cache_path(subject->cache, "kvm");
+	/* Sockets have short names: the scratch directory is not under the user's. */
+	const char *tmp = getenv("TMPDIR");
+	_cleanup_free_ char *dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-vm.", err);
+
+	if (!dir)
+		return -1;
+	struct guest_spec spec = {.dir = dir,
+		.report = report,
+		.arch = subject->arch,
+		.memory = s->machine.memory ? s->machine.memory : subject->memory,
+		.disk = s->machine.disk ? s->machine.disk : subject->disk,
+		.cpus = s->machine.cpus ? (unsigned)s->machine.cpus : subject->cpus,
+		.nic = s->machine.nic,
+		.clock = s->machine.clock,
+		.image = subject->image,
+		.kernel = subject->built.kernel,
+		.accel_cache = accel,
+		.root = subject->built.root,
+		.store = subject->built.store};
+	int r = play_scenario(s, e, &spec, v, err);
+	_cleanup_err_ struct err cleanup = ERR_INIT;
+	if (path_remove(dir, &cleanup) < 0)
+		log_warn("%s", cleanup.msg);
+	if (!cmd_globals.json) {
+		progress_hide();
+		verdict_print(stdout, v);
+		fflush(stdout);
+	}
+	return r;
+}
+
+/* All scenario files of the data roots, the nearest of each name. */
+static int play_all(const struct test_opts *o, const struct subject *subject, const char *report, struct verdicts *vs,
+	struct err *err)
+{
+	struct arena arena = {0};
+	struct roots roots;
+	int r = roots_find(&arena, o->target, &roots, err);
+	const char *const *names = r == 0 ? roots_names(&roots, &arena, "qemu-test") : NULL;
+	size_t played = 0;
+
+	for (size_t i = 0; r == 0 && i < o->scenarios.n; i++) {
+		bool known = false;
+		for (const char *const *n = names; *n; n++)
+			known = known || strcmp(*n, o->scenarios.v[i]) == 0;
+		if (known)
+			continue;
+		r = err_set(err, ERR_USAGE, "test: unknown scenario \"%s\"", o->scenarios.v[i]);
+		const char *near = str_nearest(o->scenarios.v[i], names);
+		if (near)
+			err_hint(err, "did you mean \"%s\"?", near);
+	}
+	for (; r == 0 && *names; names++) {
+		struct found f;
+		if (o->scenarios.n && !strvec_has(&o->scenarios, *names))
+			continue;
+		roots_yaml(&roots, &arena, "qemu-test", *names, &f);
+		struct scenario *s = scenario_load(&arena, f.path, f.shown, err);
+		if (!s) {
+			r = -1;
+			break;
+		}
+		_cleanup_free_ char *no = why_not(s, subject, o->engine);
+		if (no && o->scenarios.n) {
+			struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, o->engine->name);
+			v->outcome = VERDICT_SKIPPED;
+			v->detail = steal(no);
+			verdict_print(stderr, v);
+		} else if (!no) {
+			r = play_one(s, subject, o->engine, report, vs, err);
+			played++;
+		}
+	}
+	arena_release(&arena);
+	if (r == 0 && !played && !vs->n)
+		return err_set(err, ERR_CONFIG, "test: no scenario is for profile %s and engine %s", subject->profile,
+			o->engine->name);
+	return r;
+}
+
+static int write_report(const struct verdicts *vs, const struct test_opts *o, const char *dir, struct err *err)
+{
+	_cleanup_free_ char *page = path_join(dir, "index.html"), *list = path_join(dir, "verdict.json");
+	_cleanup_free_ char *xml = path_join(dir, "junit.xml"), *html = verdicts_html(vs), *junit = verdicts_junit(vs);
+	_cleanup_json_ json_t *j = verdicts_json(vs);
+
+	if (path_write(page, html, strlen(html), 0644, err) < 0 || json_write(list, j, err) < 0 ||
+		path_write(xml, junit, strlen(junit), 0644, err) < 0)
+		return -1;
+	for (size_t i = 0; i < vs->n; i++) {
+		_cleanup_free_ char *log = xasprintf("%s/%s-%s.console", dir, vs->v[i].scenario, vs->v[i].engine);
+		if (vs->v[i].console.len && path_write(log, vs->v[i].console.s, vs->v[i].console.len, 0644, err) < 0)
+			return -1;
+	}
+	return o->junit ? path_write(o->junit, junit, strlen(junit), 0644, err) : 0;
+}
+
+static int conclude(const struct verdicts *vs, const char *report, struct err *err)
+{
+	size_t counts[3];
+
+	verdicts_count(vs, counts);
+	if (cmd_globals.json) {
+		_cleanup_json_ json_t *j = verdicts_json(vs);
+		_cleanup_free_ char *text = json_canonical(j);
+		fputs(text, stdout);
+	} else {
+		printf("%zu passed, %zu failed, %zu skipped\n", counts[VERDICT_PASSED], counts[VERDICT_FAILED],
+			counts[VERDICT_SKIPPED]);
+	}
+	if (!counts[VERDICT_FAILED])
+		return 0;
+	err_set(err, ERR_TEST, "%zu of %zu scenarios failed", counts[VERDICT_FAILED], vs->n);
+	return err_hint(err, "%s/index.html shows every step, the console and the screen", report);
+}
+
+int cmd_test(int argc, char **argv, struct err *err)
+{
+	struct test_opts o = {.engine = &guest_qemu};
+	struct subject s = {0};
+	struct verdicts vs = {0};
+	_cleanup_free_ char *report = NULL;
+
+	int r = parse_options(argc, argv, &o, err);
+	if (r == 0)
+		r = build_subject(&s, &o, err);
+	if (r == 0) {
+		_cleanup_free_ char *stem = xstrdup(path_base(s.profile));
+		report = o.report ? xstrdup(o.report)
+				  : xasprintf("%s/%s-test", cmd_globals.out ? cmd_globals.out : "out", stem);
+		r = path_mkdirs(report, err);
+		char *whole = r == 0 ? realpath(report, NULL) : NULL;
+		if (whole) {
+			free(report);
+			report = whole;
+		}
+	}
+	if (r == 0)
+		r = play_all(&o, &s, report, &vs, err);
+	if (r == 0)
+		r = write_report(&vs, &o, report, err);
+	if (r == 0)
+		r = conclude(&vs, report, err);
+	verdicts_release(&vs);
+	subject_release(&s);
+	strvec_release(&o.scenarios);
+	return r;
+}

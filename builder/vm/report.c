@@ -1,0 +1,172 @@
+/* The verdicts as files: JUnit XML and one HTML page. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "vm/verdict.h"
+#include <string.h>
+
+/* Text for XML and HTML; control characters that XML 1.0 cannot hold become '?'. */
+static void escape(struct strbuf *b, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+		if (c == '<')
+			strbuf_adds(b, "&lt;");
+		else if (c == '>')
+			strbuf_adds(b, "&gt;");
+		else if (c == '&')
+			strbuf_adds(b, "&amp;");
+		else if (c == '"')
+			strbuf_adds(b, "&quot;");
+		else if (c < 0x20 && c != '\n' && c != '\t')
+			strbuf_addc(b, '?');
+		else
+			strbuf_addc(b, *s);
+	}
+}
+
+static void junit_case(struct strbuf *b, const struct verdict *v, const struct verdict_step *s)
+{
+	strbuf_adds(b, "    <testcase classname=\"");
+	escape(b, v->profile);
+	strbuf_addc(b, '.');
+	escape(b, v->scenario);
+	strbuf_adds(b, "\" name=\"");
+	escape(b, s->name);
+	strbuf_addf(b, "\" time=\"%.3f\">", s->seconds);
+	if (s->outcome == VERDICT_FAILED) {
+		strbuf_adds(b, "<failure message=\"failed\">");
+		escape(b, s->detail ? s->detail : "");
+		strbuf_adds(b, "</failure>");
+	} else if (s->outcome == VERDICT_SKIPPED) {
+		strbuf_adds(b, "<skipped message=\"");
+		escape(b, s->detail ? s->detail : "");
+		strbuf_adds(b, "\"/>");
+	}
+	strbuf_adds(b, "</testcase>\n");
+}
+
+char *verdicts_junit(const struct verdicts *vs)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	strbuf_adds(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+	for (size_t i = 0; i < vs->n; i++) {
+		const struct verdict *v = &vs->v[i];
+		size_t counts[3] = {0};
+		for (size_t k = 0; k < v->n; k++)
+			counts[v->steps[k].outcome]++;
+		strbuf_adds(&b, "  <testsuite name=\"");
+		escape(&b, v->scenario);
+		strbuf_adds(&b, " (");
+		escape(&b, v->engine);
+		strbuf_addf(&b, ")\" tests=\"%zu\" failures=\"%zu\" skipped=\"%zu\" time=\"%.3f\">\n", v->n,
+			counts[VERDICT_FAILED], counts[VERDICT_SKIPPED], v->seconds);
+		for (size_t k = 0; k < v->n; k++)
+			junit_case(&b, v, &v->steps[k]);
+		if (v->console.len) {
+			strbuf_adds(&b, "    <system-out>");
+			escape(&b, v->console.s);
+			strbuf_adds(&b, "</system-out>\n");
+		}
+		strbuf_adds(&b, "  </testsuite>\n");
+	}
+	strbuf_adds(&b, "</testsuites>\n");
+	return strbuf_steal(&b);
+}
+
+static void html_steps(struct strbuf *b, const struct verdict *v)
+{
+	static const char *const classes[] = {"passed", "failed", "skipped"};
+
+	strbuf_adds(b, "<table><tr><th>step</th><th>seconds</th><th>outcome</th></tr>\n");
+	for (size_t k = 0; k < v->n; k++) {
+		const struct verdict_step *s = &v->steps[k];
+		strbuf_adds(b, "<tr><td>");
+		escape(b, s->name);
+		if (s->detail) {
+			strbuf_adds(b, "<pre>");
+			escape(b, s->detail);
+			strbuf_adds(b, "</pre>");
+		}
+		strbuf_addf(b, "</td><td>%.1f</td><td class=\"%s\">%s</td></tr>\n", s->seconds, classes[s->outcome],
+			classes[s->outcome]);
+	}
+	strbuf_adds(b, "</table>\n");
+}
+
+/* What took how long from power-on to ready, one bar per service and provision step. */
+static void html_breakdown(struct strbuf *b, const json_t *boot)
+{
+	json_t *ready = json_object_get(boot, "ready_ms"), *services = json_object_get(boot, "services"), *s, *c;
+	double all = json_is_integer(ready) ? (double)json_integer_value(ready) : 0;
+	size_t i, k;
+
+	if (all <= 0)
+		return;
+	strbuf_addf(b, "<p>Ready %.1f s after the kernel started.</p><table class=\"bars\">\n", all / 1000);
+	json_array_foreach(services, i, s)
+	{
+		json_array_foreach(json_object_get(s, "containers"), k, c)
+		{
+			double from = json_number_value(json_object_get(c, "started_ms"));
+			double to = json_number_value(json_object_get(c, "healthy_ms"));
+			if (to < from || to <= 0)
+				continue;
+			strbuf_adds(b, "<tr><td>");
+			escape(b, json_string_value(json_object_get(c, "name")));
+			strbuf_addf(b,
+				"</td><td class=\"bar\"><span "
+				"style=\"margin-left:%.1f%%;width:%.1f%%\"></span></td><td>%.1f s</td></tr>\n",
+				100 * from / all, 100 * (to - from) / all, (to - from) / 1000);
+		}
+	}
+	strbuf_adds(b, "</table>\n");
+}
+
+static void html_scenario(struct strbuf *b, const struct verdict *v)
+{
+	static const char *const classes[] = {"passed", "failed", "skipped"};
+	size_t i;
+	json_t *boot;
+
+	strbuf_addf(b, "<h2><span class=\"%s\">%s</span> ", classes[v->outcome], classes[v->outcome]);
+	escape(b, v->scenario);
+	strbuf_addf(b, " <small>%s, %.1f s</small></h2><p>", v->engine, v->seconds);
+	escape(b, v->detail ? v->detail : v->summary);
+	strbuf_adds(b, "</p>\n");
+	html_steps(b, v);
+	json_array_foreach(v->boots, i, boot) html_breakdown(b, boot);
+	for (i = 0; i < v->screenshots.n; i++) {
+		strbuf_adds(b, "<img alt=\"screen\" src=\"");
+		escape(b, v->screenshots.v[i]);
+		strbuf_adds(b, "\">\n");
+	}
+	if (v->console.len) {
+		strbuf_adds(b, "<details><summary>console</summary><pre>");
+		escape(b, v->console.s);
+		strbuf_adds(b, "</pre></details>\n");
+	}
+}
+
+char *verdicts_html(const struct verdicts *vs)
+{
+	struct strbuf b = STRBUF_INIT;
+	size_t counts[3];
+
+	verdicts_count(vs, counts);
+	strbuf_adds(&b,
+		"<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>kiln test</title>\n<style>"
+		"body{font:15px/1.45 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
+		"table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid #ddd;"
+		"text-align:left;vertical-align:top}pre{background:#f5f5f5;padding:.6rem;overflow:auto;max-height:"
+		"28rem}"
+		".passed{color:#137333}.failed{color:#b3261e;font-weight:600}.skipped{color:#8a6d00}small{color:#666}"
+		".bar{width:60%}.bar span{display:block;height:.8rem;background:#4a7dbd;min-width:2px}"
+		"img{max-width:100%;border:1px solid #ddd}</style>\n");
+	strbuf_addf(&b, "<h1>kiln test: %zu passed, %zu failed, %zu skipped</h1>\n", counts[VERDICT_PASSED],
+		counts[VERDICT_FAILED], counts[VERDICT_SKIPPED]);
+	for (size_t i = 0; i < vs->n; i++)
+		html_scenario(&b, &vs->v[i]);
+	strbuf_adds(&b, "</html>\n");
+	return strbuf_steal(&b);
+}

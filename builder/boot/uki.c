@@ -44,8 +44,8 @@ int uki_build(const struct tools *t, const struct uki_spec *s, const char *out, 
 	const struct ns_bind binds[] = {{.from = s->kernel, .to = "/kiln/linux", .read_only = true},
 		{.from = s->initrd, .to = "/kiln/initrd", .read_only = true},
 		{.from = s->os_release, .to = "/kiln/os-release", .read_only = true}, {0}};
-	const char *argv[] = {"ukify", "build", arch, stub, uname, "--linux=/kiln/linux", "--initrd=/kiln/initrd",
-		"--cmdline=@cmdline", "--os-release=@/kiln/os-release", "--output=uki", NULL};
+	const char *argv[] = {"python3", "/usr/bin/ukify", "build", arch, stub, uname, "--linux=/kiln/linux",
+		"--initrd=/kiln/initrd", "--cmdline=@cmdline", "--os-release=@/kiln/os-release", "--output=uki", NULL};
 	if (tools_run_with(t, dir, binds, argv, NULL, err) < 0)
 		return err_wrap(err, "UKI");
 	return tools_publish(dir, "uki", out, err);

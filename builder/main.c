@@ -18,6 +18,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"new", cmd_new, "a profile of your own, from a shipped one"},
 	{"plan", cmd_plan, "what will be built: services, claims, ports, budget"},
 	{"lock", cmd_lock, "pin every input to what the mirror has now"},
 	{"build", cmd_build, "make the images of a profile"},

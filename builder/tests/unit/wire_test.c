@@ -131,8 +131,8 @@ static void generator_takes_it(void **state)
 		"---db-1.service---",
 		"---db-2.service---",
 		"---front.service---",
-		" registry.example/front:1.2 httpd -f -p ${KILN_IP_front}:8080 -h /srv -r \"realm of "
-		"${KILN_DOMAIN}\"\n",
+		" registry.example/front:1.2 httpd -f -p ${KILN_IP_front}:8080 ",
+		" -r \"realm of ${KILN_DOMAIN}\"\n",
 		" --env \"GREETING=it's 100%% \\\"good\\\": $$HOME $${x}\" ",
 		" --ip=${KILN_IP_db_1} ",
 		" --network-alias www.kiln.internal --network-alias db.kiln.internal ",

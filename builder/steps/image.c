@@ -72,13 +72,11 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 		return err_wrap(err, "write what the image contains besides packages");
 	if (path_mkdirs(bin, err) < 0 || path_copy(agent, to, 0755, err) < 0)
 		return -1;
-	const char *layers[16] = {wired};
-	for (size_t i = 0; os->all[i]; i++)
-		layers[i + 1] = os->all[i];
+	const char *const overlays[] = {placed, wired, NULL};
 	struct squash_opts opts = {
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 	struct squash_stat stat;
-	if (root_squash(&opts, &(struct root_spec){.overlay = placed, .layers = layers}, &stat, err) < 0)
+	if (root_squash(&opts, &(struct root_spec){.overlays = overlays, .layers = os->all}, &stat, err) < 0)
 		return -1;
 	if (ns_remove(wired, err) < 0 || path_remove(placed, err) < 0)
 		return -1;

@@ -147,16 +147,19 @@ static int put_extras(struct root_job *j, struct err *err)
 
 static int write_root(struct root_job *j, struct err *err)
 {
-	size_t n = 0;
-	while (j->spec->layers[n])
-		n++;
-	_cleanup_free_ const char **stack = xcalloc(n + 2, sizeof *stack);
-	size_t plain = j->spec->overlay ? 1 : 0;
-	if (plain)
-		stack[0] = j->spec->overlay;
-	memcpy(stack + plain, j->spec->layers, n * sizeof *stack);
-	struct walk_opts w = {.layers = stack, .plain = plain, .epoch = j->epoch};
-	return walk_stack(&w, put_node, j, err) || put_extras(j, err) ? -1 : 0;
+	VEC(const char *) stack = {0};
+	for (const char *const *d = j->spec->overlays; d && *d; d++)
+		vec_push(&stack, *d);
+	size_t plain = stack.n;
+	for (const char *const *d = j->spec->layers; *d; d++)
+		vec_push(&stack, *d);
+	vec_push(&stack, NULL);
+	struct walk_opts w = {.layers = stack.v, .plain = plain, .epoch = j->epoch};
+	int r = walk_stack(&w, put_node, j, err);
+	if (!r)
+		r = put_extras(j, err);
+	vec_release(&stack);
+	return r;
 }
 
 int root_write(const struct root_spec *root, struct tar_out *t, uint64_t epoch, struct err *err)

@@ -34,8 +34,9 @@ struct squash_extra {
 	uint32_t major, minor;
 };
 struct root_spec {
-	const char *overlay; /* directory on top: its files as they are, its directories 0755 or as the OS has them; or
-				NULL */
+	/* Directories on top, NULL-terminated, or NULL: their files as they are, their directories as the OS has them,
+	 * else 0755. */
+	const char *const *overlays;
 	const char *const *layers; /* the OS tree's directories, top first, NULL-terminated */
 	const struct squash_extra *extras;
 	size_t n_extras;

@@ -73,7 +73,6 @@ static int run(struct err *err, const char *file)
 static void whole_root(void **state)
 {
 	(void)state;
-	struct err e = ERR_INIT;
 	static const struct squash_extra extras[] = {
 		{.path = "/dev/console", .type = '3', .mode = 0600, .major = 5, .minor = 1}, /* /dev is made */
 		{.path = "/tmp", .type = '5', .mode = 0755},		     /* a directory's mode; its content stays */
@@ -84,8 +83,10 @@ static void whole_root(void **state)
 		{.path = "srv/more", .type = '5', .mode = 0700, .uid = 5, .gid = 6},
 		{.path = "srv/more/in", .type = '6', .mode = 0600},
 	};
+	const char *const overlays[] = {paths[0], NULL};
 	spec = (struct root_spec){
-		.overlay = paths[0], .layers = layers, .extras = extras, .n_extras = ARRAY_SIZE(extras)};
+		.overlays = overlays, .layers = layers, .extras = extras, .n_extras = ARRAY_SIZE(extras)};
+	struct err e = ERR_INIT;
 	_cleanup_free_ char *file = path_join(dir, "stream.tar");
 	if (run(&e, file))
 		fail_msg("%s", e.msg);

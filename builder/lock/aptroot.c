@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "lock/explain.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -139,56 +140,6 @@ char *apt_root_keyring(const struct apt_root *r, const char *from, struct err *e
 	return path_write(to, bytes, len, 0644, err) < 0 ? NULL : steal(to);
 }
 
-static enum err_kind kind_of(const char *said)
-{
-	static const struct {
-		const char *text;
-		enum err_kind kind;
-	} marks[] = {
-		{"GPG error", ERR_VERIFY},
-		{"is not signed", ERR_VERIFY},
-		{"signatures couldn't be verified", ERR_VERIFY},
-		{"Hash Sum mismatch", ERR_VERIFY},
-		{"unexpected size", ERR_VERIFY},
-		{"is expired", ERR_VERIFY},
-		{"is not valid yet", ERR_VERIFY},
-		{"Clearsigned file isn't valid", ERR_VERIFY},
-		{"No space left on device", ERR_IO},
-		{"Could not connect", ERR_NETWORK},
-		{"Temporary failure resolving", ERR_NETWORK},
-		{"Could not resolve", ERR_NETWORK},
-		{"Connection failed", ERR_NETWORK},
-		{"Connection timed out", ERR_NETWORK},
-		{"Failed to fetch", ERR_NETWORK},
-		{"does not have a Release file", ERR_NETWORK},
-		{"Unable to locate package", ERR_RESOLVE},
-		{"has no installation candidate", ERR_RESOLVE},
-		{"Unable to correct problems", ERR_RESOLVE},
-		{"Packages need to be removed", ERR_RESOLVE},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (strstr(said, marks[i].text))
-			return marks[i].kind;
-	return ERR_TOOL;
-}
-
-/* What apt complained about, its "E:" lines and warnings about signatures, as one line. */
-static char *complaints(const char *said)
-{
-	_cleanup_strvec_ struct strvec lines = STRVEC_INIT, kept = STRVEC_INIT;
-
-	str_split(&lines, said, "\n");
-	for (size_t i = 0; i < lines.n; i++) {
-		const char *text = lines.v[i] + 3;
-		bool error = str_starts(lines.v[i], "E: "),
-		     warning = str_starts(lines.v[i], "W: ") && strstr(lines.v[i], "GPG error");
-		if ((error || warning) && kept.n < 4 && !strvec_has(&kept, text))
-			strvec_add(&kept, text);
-	}
-	return kept.n ? strvec_join(&kept, "; ") : NULL;
-}
-
 int apt_root_run(const struct apt_root *r, const struct strvec *argv, struct strbuf *out, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
@@ -199,10 +150,7 @@ int apt_root_run(const struct apt_root *r, const struct strvec *argv, struct str
 		return 0;
 	/* Explanations of an unsatisfiable set go to standard output. */
 	_cleanup_free_ char *text = xasprintf("%s\n%s", strbuf_cstr(out), strbuf_cstr(&said));
-	_cleanup_free_ char *line = complaints(text);
-	if (!line) {
+	if (apt_explain(argv->v[0], text, err) == 0)
 		err_move(err, &why);
-		return -1;
-	}
-	return err_set(err, kind_of(text), "%s: %s", argv->v[0], line);
+	return -1;
 }

@@ -105,6 +105,9 @@ static int resolve(struct walker *w, const int *at, const char *name, size_t fro
 			f->closed = true;
 			continue;
 		}
+		if (f->top >= 0 && (size_t)f->top < w->opts->plain && i >= w->opts->plain && !S_ISDIR(st.st_mode))
+			return err_set(err, ERR_CONFIG, "%s: a file goes below it, but it is no directory in the tree",
+				strbuf_cstr(&w->path));
 		if (!S_ISDIR(st.st_mode))
 			f->closed = true;
 		else if (take_dir(w, i, at[i], name, &fds[i], f, err))

@@ -379,6 +379,20 @@ static void refusals(void **state)
 	expect_error(&missing, ERR_IO, "/none: No such file or directory");
 }
 
+static void make_over_link(void)
+{
+	fix_file("o/lib/x", "", 0644, 0, 0);
+	fix_symlink("l/lib", "usr/lib");
+}
+
+/* /lib would stop being a link to usr/lib. */
+static void refuses_directory_over_link(void **state)
+{
+	(void)state;
+	struct listing l = {.make = make_over_link, .layers = {"o", "l"}, .plain = 1};
+	expect_error(&l, ERR_CONFIG, "lib: a file goes below it, but it is no directory in the tree");
+}
+
 static void refuses_redirect(void **state)
 {
 	(void)state;
@@ -414,6 +428,7 @@ int main(void)
 		TEST(plain_layer),
 		TEST(normalised_layer),
 		TEST(refusals),
+		TEST(refuses_directory_over_link),
 		TEST(refuses_redirect),
 		TEST(refuses_metacopy),
 		TEST(refuses_equals),

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"lock", cmd_lock, "pin every input to what the mirror has now"},
 	{"build", cmd_build, "make the images of a profile"},
 	{"test", cmd_test, "boot them, play the scenarios, report"},
+	{"inspect", cmd_inspect, "what is inside a disk image: partitions, OS, packages, containers"},
 	{NULL, NULL, NULL},
 };
 

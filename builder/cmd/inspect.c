@@ -4,8 +4,11 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "fetch/cache.h"
 #include "guest/guest.h"
-#include <inttypes.h>
+#include "tree/namespace.h"
+#include "vm/machine.h"
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,12 +67,31 @@ static void print_text(const json_t *j)
 	print_names("packages", json_object_get(j, "packages"), true);
 }
 
+/* Does KVM run a kernel here? The one that libguestfs starts lies in /boot. */
+static int choose_accel(struct guest_opts *opts, struct err *err)
+{
+	struct cache *cache = NULL;
+	glob_t kernels = {0};
+
+	if (cache_open(cmd_globals.cache, ns_remove, &cache, err) < 0)
+		return -1;
+	_cleanup_free_ char *known = cache_path(cache, "kvm");
+	cache_close(cache);
+	if (glob("/boot/vmlinuz*", 0, NULL, &kernels) == 0)
+		opts->tcg = strcmp(vm_accel(kernels.gl_pathv[kernels.gl_pathc - 1], known), "tcg") == 0;
+	globfree(&kernels);
+	return 0;
+}
+
 int cmd_inspect(int argc, char **argv, struct err *err)
 {
 	if (argc != 2 || argv[1][0] == '-')
 		return err_set(err, ERR_USAGE, "inspect: expected one disk image");
+	struct guest_opts opts = {0};
+	if (choose_accel(&opts, err) < 0)
+		return -1;
 	struct progress_step *step = progress_begin("inspect", argv[1], 0, PROGRESS_COUNT);
-	_cleanup_json_ json_t *j = guest_inspect(argv[1], NULL, err);
+	_cleanup_json_ json_t *j = guest_inspect(argv[1], &opts, err);
 	progress_end(step, j ? 1 : 0);
 	if (!j)
 		return -1;

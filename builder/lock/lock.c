@@ -22,22 +22,11 @@ char *lock_path(const char *profile)
 	return xasprintf("%.*s.lock", (int)n, profile);
 }
 
-static int by_string(const void *a, const void *b)
+static void hash_list(struct hash *h, const struct str_list *list)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void hash_list(struct hash *h, const struct str_list *list, bool sorted)
-{
-	_cleanup_free_ const char **v = xcalloc(list->n + 1, sizeof *v);
-
 	hash_field_u64(h, list->n);
 	for (size_t i = 0; i < list->n; i++)
-		v[i] = list->v[i];
-	if (sorted)
-		qsort(v, list->n, sizeof *v, by_string);
-	for (size_t i = 0; i < list->n; i++)
-		hash_field(h, v[i]);
+		hash_field(h, list->v[i]);
 }
 
 void lock_request(const struct appliance *a, char hex[HASH_HEX])
@@ -48,12 +37,12 @@ void lock_request(const struct appliance *a, char hex[HASH_HEX])
 	hash_field(h, a->suite);
 	hash_field(h, a->arch);
 	hash_field(h, a->mirror);
-	hash_list(h, &a->components, false);
+	hash_list(h, &a->components);
 	hash_field_u64(h, a->trees.n);
 	for (size_t i = 0; i < a->trees.n; i++) {
 		hash_field(h, a->trees.v[i].id);
 		hash_field(h, a->trees.v[i].parent);
-		hash_list(h, &a->trees.v[i].packages, true);
+		hash_list(h, &a->trees.v[i].packages);
 	}
 	hash_end(h, hex);
 }

@@ -201,6 +201,28 @@ static int resolve_parent(struct resolver *r, const struct tree_spec *t, struct 
 	return resolve_tree(r, p, err);
 }
 
+/*
+ * What apt is asked for, in the profile's order, on which its choices among alternatives depend. The shared base is a
+ * Debian system: it has what every package may count on without naming it.
+ */
+static int wanted_names(const struct resolver *r, const struct tree_spec *t, struct strvec *names, struct err *err)
+{
+	if (strcmp(t->id, "base") == 0) {
+		for (size_t i = 0; i < r->index.all.n; i++)
+			if (r->index.all.v[i].essential)
+				strvec_take(names, xstrndup(r->index.all.v[i].name.s, r->index.all.v[i].name.n));
+		strvec_sort(names);
+		strvec_uniq(names);
+	}
+	for (size_t i = 0; i < t->packages.n; i++) {
+		if (check_name(t->packages.v[i], err) < 0)
+			return -1;
+		if (!strvec_has(names, t->packages.v[i]))
+			strvec_add(names, t->packages.v[i]);
+	}
+	return 0;
+}
+
 static int resolve_tree(struct resolver *r, size_t number, struct err *err)
 {
 	const struct tree_spec *t = &r->a->trees.v[number];
@@ -215,18 +237,8 @@ static int resolve_tree(struct resolver *r, size_t number, struct err *err)
 	c->begun = true;
 	if (t->parent && resolve_parent(r, t, err) < 0)
 		return -1;
-	for (size_t i = 0; i < t->packages.n; i++) {
-		if (check_name(t->packages.v[i], err) < 0)
-			return err_wrap(err, "tree %s", t->id);
-		strvec_add(&names, t->packages.v[i]);
-	}
-	/* The shared base is a Debian system: it has what every package may count on without naming it. */
-	if (strcmp(t->id, "base") == 0)
-		for (size_t i = 0; i < r->index.all.n; i++)
-			if (r->index.all.v[i].essential)
-				strvec_take(&names, xstrndup(r->index.all.v[i].name.s, r->index.all.v[i].name.n));
-	strvec_sort(&names);
-	strvec_uniq(&names);
+	if (wanted_names(r, t, &names, err) < 0)
+		return err_wrap(err, "tree %s", t->id);
 	c->done = true;
 	if (!names.n)
 		return 0;

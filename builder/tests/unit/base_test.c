@@ -40,8 +40,7 @@ static void errors_gather_context(void **state)
 static void sizes_and_times(void **state)
 {
 	uint64_t v;
-	static const char *const bad[] = {
-		"", "G", "1X", "1.G", "-1", "99999999999G", "1.2345G", "1 G", "8388608T"};
+	static const char *const bad[] = {"", "G", "1X", "1.G", "-1", "99999999999G", "1.2345G", "1 G", "8388608T"};
 
 	(void)state;
 	assert_true(str_to_bytes("1.5G", &v));

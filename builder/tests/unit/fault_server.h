@@ -55,6 +55,7 @@ struct route {
 struct server {
 	struct route *routes;
 	size_t n;
+	const char *root; /* files below it are served for paths that have no route */
 	int fd;
 	unsigned port;
 	pthread_t thread;
@@ -158,6 +159,30 @@ static void serve(int fd, struct route *r, enum fault f)
 		serve_body(fd, r, f);
 }
 
+static void serve_file(int fd, const char *root, const char *path, bool head)
+{
+	struct err err = ERR_INIT;
+	size_t n;
+	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
+
+	for (; *path; path++)
+		if (*path == '%' && path[1] && path[2]) {
+			strbuf_addc(&plain, (char)strtoul((char[]){path[1], path[2], 0}, NULL, 16));
+			path += 2;
+		} else {
+			strbuf_addc(&plain, *path);
+		}
+	_cleanup_free_ char *file = path_join(root, strbuf_cstr(&plain)), *text = path_read(file, 1 << 26, &n, &err);
+	err_release(&err);
+	if (!text) {
+		serve_status(fd, STATUS_404);
+		return;
+	}
+	say(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", n);
+	if (!head)
+		send_bytes(fd, text, n);
+}
+
 static void *serve_call(void *arg)
 {
 	struct server_call *c = arg;
@@ -183,6 +208,9 @@ static void *serve_call(void *arg)
 		header_of(request, "\r\nRange: ", r->last_range);
 		header_of(request, "\r\nIf-Range: ", r->last_if_range);
 		serve(c->fd, r, r->n_faults ? r->faults[i < r->n_faults ? i : r->n_faults - 1] : SERVE);
+	} else if (path && c->s->root) {
+		_cleanup_free_ char *file = xstrndup(path, len);
+		serve_file(c->fd, c->s->root, file, str_starts(request, "HEAD "));
 	} else if (n) {
 		serve_status(c->fd, STATUS_404);
 	}

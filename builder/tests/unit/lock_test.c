@@ -248,10 +248,12 @@ static void test_request(void **state)
 	request_of(&a, first);
 	memcpy(l.request, first, HASH_HEX);
 	assert_true(lock_fits(&l, &a));
-	trees[0].packages.v = ba; /* order does not matter */
 	a.domain = "elsewhere";
 	request_of(&a, other);
 	assert_string_equal(first, other);
+	trees[0].packages.v = ba; /* the order is a part of the question to apt */
+	assert_false(lock_fits(&l, &a));
+	trees[0].packages.v = ab;
 	a.mirror = "http://mirror.example";
 	assert_false(lock_fits(&l, &a));
 	a.mirror = NULL;

@@ -102,13 +102,13 @@ int podman_exec(const struct podman_exec *x, struct strbuf *out, struct err *err
 	bool late = x->timeout_ms && agent_ms() - begun >= x->timeout_ms;
 	if (late)
 		kill_marked(mark);
-	/* The error's text carries the output: the first line is enough, callers have the output itself. */
 	const char *program = x->argv[0] ? x->argv[0] : "";
 	if (late)
 		return err_set(err, ERR_TOOL, "%s in %s did not end within %llu ms", program, x->container,
 			(unsigned long long)x->timeout_ms);
-	return err_set(
-		err, ERR_TOOL, "%s in %s: %.*s", program, x->container, (int)strcspn(failed.msg, "\n"), failed.msg);
+	/* "podman failed with exit status 3:" and the output, which callers have: as if podman were not there. */
+	const char *how = str_starts(failed.msg, "podman ") ? failed.msg + 7 : failed.msg;
+	return err_set(err, ERR_TOOL, "%s in %s %.*s", program, x->container, (int)strcspn(how, ":\n"), how);
 }
 
 int podman_signal(const char *container, const char *signal, struct err *err)

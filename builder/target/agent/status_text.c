@@ -22,8 +22,8 @@ static void why_not(const json_t *service, struct strbuf *out)
 		if (str_eq(str_of(c, "health"), "healthy"))
 			continue;
 		const char *reason = str_of(c, "reason");
-		bool own = json_array_size(list) > 1;
-		strbuf_addf(out, "%s%s%s", own ? str_of(c, "name") : "", own && *reason ? ": " : "", reason);
+		bool own = json_array_size(list) > 1 && *reason;
+		strbuf_addf(out, "%s%s%s", own ? str_of(c, "name") : "", own ? ": " : "", reason);
 		return;
 	}
 }

@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{"new", cmd_new, "a profile of your own, from a shipped one"},
 	{"plan", cmd_plan, "what will be built: services, claims, ports, budget"},
 	{"lock", cmd_lock, "pin every input to what the mirror has now"},
+	{"fetch", cmd_fetch, "download what the lock names; after this, no network"},
 	{"build", cmd_build, "make the images of a profile"},
 	{"test", cmd_test, "boot them, play the scenarios, report"},
 	{"inspect", cmd_inspect, "what is inside a disk image: partitions, OS, packages, containers"},

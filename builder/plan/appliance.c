@@ -68,7 +68,7 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	for (size_t i = 0; i < pl->roots.n; i++)
 		list_add(pl->arena, &a->roots, pl->roots.v[i].path);
 	const char *shown;
-	if (p->keyring && file_locate(pl->arena, p->keyring, NULL, &a->keyring, &shown, err) < 0)
+	if (p->keyring && file_locate(pl->arena, p->keyring, "keyring", NULL, &a->keyring, &shown, err) < 0)
 		return -1;
 	a->subnet = p->subnet ? p->subnet->text : DEFAULT_SUBNET;
 	return p->subnet ? check_subnet(p->subnet, err) : 0;

@@ -405,6 +405,9 @@ static int eval_one(
 	} else if (eval_ref(s, at, parts.v[0], ret, err) < 0) {
 		return -1;
 	}
+	/* A leak is reported as the reference that stands there, not as the secret far away behind it. */
+	if (ret->secret)
+		ret->why = arena_strdup(s->pl->arena, parts.v[0]);
 	return apply_filters(s, at, ret, &parts, err);
 }
 

@@ -35,14 +35,14 @@ int rendered_check(const char *path, const char *name, const char *rt, const str
 	return err_hint(err, "line %u, column %u of the rendered file", line, column);
 }
 
-int file_locate(struct arena *arena, const struct ynode *from, const char *dir, const char **ret_path,
+int file_locate(struct arena *arena, const struct ynode *from, const char *what, const char *dir, const char **ret_path,
 	const char **ret_shown, struct err *err)
 {
 	const char *rel = from->text;
 	_cleanup_free_ char *shown_dir = path_dir(from->file);
 	if (rel[0] == '/' || !strcmp(rel, "..") || str_starts(rel, "../") || strstr(rel, "/../") ||
 		str_ends(rel, "/.."))
-		return ynode_err(from, err, "expected a path inside the directory, found '%s'", rel);
+		return ynode_err(from, err, "%s: expected a path inside the directory, found '%s'", what, rel);
 	const char *shown = strcmp(shown_dir, ".") ? arena_printf(arena, "%s/%s", shown_dir, rel) : rel;
 	_cleanup_free_ char *own = dir ? NULL : realpath(shown_dir, NULL);
 	if (!dir && !own)
@@ -50,9 +50,9 @@ int file_locate(struct arena *arena, const struct ynode *from, const char *dir, 
 	const char *path = arena_printf(arena, "%s/%s", dir ? dir : own, rel);
 	struct stat st;
 	if (stat(path, &st) < 0)
-		return ynode_err(from, err, "there is no file '%s'", shown);
+		return ynode_err(from, err, "%s: there is no file '%s'", what, shown);
 	if (!S_ISREG(st.st_mode))
-		return ynode_err(from, err, "'%s' is no regular file", shown);
+		return ynode_err(from, err, "%s: '%s' is no regular file", what, shown);
 	*ret_path = path;
 	*ret_shown = shown;
 	return 0;
@@ -85,8 +85,8 @@ static int read_text(const struct scope *s, const char *path, const char *shown,
 int render_text_file(const struct scope *s, const struct ynode *n, const char *what, struct value *ret, struct err *err)
 {
 	const char *path, *shown;
-	if (file_locate(s->pl->arena, n, s->svc ? s->svc->def->dir : NULL, &path, &shown, err) < 0)
-		return err_wrap(err, "%s", what);
+	if (file_locate(s->pl->arena, n, what, s->svc ? s->svc->def->dir : NULL, &path, &shown, err) < 0)
+		return -1;
 	return read_text(s, path, shown, NULL, true, ret, err);
 }
 
@@ -97,7 +97,7 @@ int render_file(const struct scope *s, const struct file_def *def, const char *d
 	struct value v = {0};
 	*out = (struct file_spec){.path = def->path, .owner = def->owner, .group = def->group, .mode = def->mode};
 	out->secret = def->secret;
-	if (def->from && file_locate(s->pl->arena, def->from, dir, &path, &shown, err) < 0)
+	if (def->from && file_locate(s->pl->arena, def->from, "from", dir, &path, &shown, err) < 0)
 		return -1;
 	if (path && !str_ends(path, ".in")) {
 		out->source = path;

@@ -32,7 +32,8 @@ static int parse_endpoint(struct planner *pl, const struct ynode *n, const char 
 		(strcmp(slash, "/tcp") != 0 && strcmp(slash, "/udp") != 0)) {
 		struct ynode shown = *n;
 		shown.text = text;
-		return bind_expected(&shown, what, "CONTAINER:PORT/tcp or /udp", err);
+		return bind_expected(&shown, what,
+			strcmp(what, "egress") ? "CONTAINER:PORT/tcp or /udp" : "TO:PORT/tcp or /udp", err);
 	}
 	*host = arena_strndup(pl->arena, text, (size_t)(colon - text));
 	*port = (unsigned)number;

@@ -112,7 +112,7 @@ int render_files(const struct scope *s, const file_defs *defs, const char *dir, 
  * The path of a file that the user names, on this host (absolute), and how it is called in errors. `dir`: where to
  * look; NULL: beside the file that names it. It must be a regular file inside.
  */
-int file_locate(struct arena *arena, const struct ynode *from, const char *dir, const char **ret_path,
+int file_locate(struct arena *arena, const struct ynode *from, const char *what, const char *dir, const char **ret_path,
 	const char **ret_shown, struct err *err);
 /* A file of the service as a value: a parameter of type file, the stdin of a step. */
 int render_text_file(

@@ -67,6 +67,17 @@ $(B)/unit/%: builder/tests/unit/%.c $(B)/libagent.a $(B)/libkiln.a
 
 unit: $(UNIT_BIN)
 
+# libFuzzer targets, with clang: `make fuzz` builds them, `make fuzz SECONDS=60` runs each for so long as well.
+FUZZ_SRC  := $(sort $(wildcard builder/tests/fuzz/*_fuzz.c))
+FUZZ_BIN  := $(FUZZ_SRC:builder/tests/fuzz/%.c=$(B)/%)
+$(B)/%_fuzz: builder/tests/fuzz/%_fuzz.c $(B)/libkiln.a
+	@echo "  FUZZ    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(B)/libkiln.a $(ALL_LIBS) $(LDFLAGS)
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SANITIZE=address,undefined,fuzzer-no-link B=build-fuzz fuzz-targets
+	@[ -z "$(SECONDS)" ] || builder/tests/fuzz/run build-fuzz $(SECONDS)
+fuzz-targets: $(FUZZ_BIN)
+
 deps:
 	@builder/scripts/deps
 
@@ -100,6 +111,6 @@ format-check:
 clean:
 	rm -rf $(B) build-*
 
-.PHONY: all agent unit clean deps check check-installed check-quick check-full lint lint-order format format-check
+.PHONY: all agent unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -17,7 +17,7 @@ void talk_open(void)
 }
 
 /* One line; level as in syslog. "quiet" shows levels below 4 on the consoles. */
-static void line(int level, const char *prefix, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0))) line(int level, const char *prefix, const char *fmt, va_list ap)
 {
 	char buf[900];
 	int n = snprintf(buf, sizeof buf, "<%d>kiln: %s", level, prefix);

@@ -15,7 +15,8 @@ struct stream {
 	const struct store *s;
 	struct tar_out *t;
 	uint64_t epoch;
-	char prefix[160]; /* of the layer being written */
+	char prefix[160];     /* of the layer being written */
+	struct tar_out check; /* the layer's tar once more, to see that its digest holds */
 };
 
 static int put_dir(struct stream *w, uint32_t mode, const char *name, struct err *err)
@@ -28,10 +29,49 @@ static int put_text(struct stream *w, const char *name, const char *text, struct
 	return tar_file(w->t, name, w->epoch, text, strlen(text), err);
 }
 
+struct hash_sink {
+	struct tar_sink sink;
+	struct hash *hash;
+};
+
+static int add_to_hash(struct tar_sink *s, const void *data, size_t n, struct err *err)
+{
+	(void)err;
+	hash_add(((struct hash_sink *)s)->hash, data, n);
+	return 0;
+}
+
 static int put_layer_node(const struct node *n, void *arg, struct err *err)
 {
 	struct stream *w = arg;
-	return tar_node(w->t, w->prefix, n, TAR_OVERLAY, err);
+	if (tar_node(w->t, w->prefix, n, TAR_OVERLAY, err))
+		return -1;
+	if (n->fd >= 0 && lseek(n->fd, 0, SEEK_SET) != 0)
+		return err_sys(err, errno, "%s", n->path);
+	return tar_node(&w->check, "", n, TAR_LAYER, err);
+}
+
+/*
+ * The files under `prefix`. They come from a cache: that they are still those of the layer's digest is seen here and
+ * nowhere later, since podman does not look.
+ */
+static int put_files(struct stream *w, const struct store_layer *l, struct err *err)
+{
+	size_t own;
+	_cleanup_free_ const char **stack = layer_stack(l->src, &own);
+	struct walk_opts opts = {.layers = stack, .own = own, .epoch = l->info.epoch};
+	struct hash_sink sink = {.sink.write = add_to_hash, .hash = hash_new()};
+	w->check = (struct tar_out){.sink = &sink.sink};
+	int r = walk_stack(&opts, put_layer_node, w, err);
+	if (!r)
+		r = tar_end(&w->check, err);
+	tar_release(&w->check);
+	char hex[HASH_HEX];
+	hash_end(sink.hash, hex);
+	if (!r && strcmp(hex, l->info.diff_id))
+		r = err_set(
+			err, ERR_VERIFY, "the files are not those of its digest: something changed them in the cache");
+	return r ? err_wrap(err, "image layer %s", l->src->dirs[0]) : 0;
 }
 
 static int put_split(struct stream *w, const struct store_layer *l, struct err *err)
@@ -69,11 +109,8 @@ static int put_layer(struct stream *w, const struct store_layer *l, struct err *
 	/* The mode containers see on "/": that of the top layer's directory. */
 	if (put_dir(w, 0555, w->prefix, err))
 		return -1;
-	size_t own;
-	_cleanup_free_ const char **stack = layer_stack(l->src, &own);
-	struct walk_opts opts = {.layers = stack, .own = own, .epoch = l->info.epoch};
-	if (walk_stack(&opts, put_layer_node, w, err))
-		return err_wrap(err, "image layer %s", l->src->dirs[0]);
+	if (put_files(w, l, err))
+		return -1;
 	return put_split(w, l, err);
 }
 

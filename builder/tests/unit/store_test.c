@@ -150,9 +150,59 @@ static void missing_index(void **state)
 	assert_non_null(strstr(e.msg, "/nonexistent/layer.json: No such file or directory"));
 }
 
+/* Runs last: it changes the tree. */
+static int touch_file(void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	fix_root(dir);
+	fix_file("base.lower/etc/passwd", "root::0:0::/:/bin/sh\n\n", 0644, 0, 0); /* the same size */
+	return 0;
+}
+
+static void changed_since_indexed(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	_cleanup_err_ struct err bad = ERR_INIT;
+	const struct image_spec s = {.names = name_a, .arch = "amd64", .layers = chain_base, .n_layers = 1};
+	_cleanup_free_ char *file = path_join(dir, "stream.tar");
+	struct stream_job j = {.write = write_plan, .file = file};
+	if (ns_call(touch_file, NULL, &e))
+		fail_msg("%s", e.msg);
+	plan = store_plan(&(struct store_spec){.images = &s, .n_images = 1}, &e);
+	assert_int_equal(ns_call(stream_in_namespace, &j, &bad), -1);
+	store_free(plan);
+	_cleanup_free_ char *want =
+		xasprintf("image layer %s: the files are not those of its digest: something changed them in the cache",
+			base_dirs[0]);
+	assert_string_equal(bad.msg, want);
+	assert_int_equal(bad.kind, ERR_VERIFY);
+}
+
+/* An index half gone. */
+static void no_tar_split(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	_cleanup_err_ struct err bad = ERR_INIT;
+	const struct image_spec s = {.names = name_a, .arch = "amd64", .layers = chain_base, .n_layers = 1};
+	_cleanup_free_ char *file = path_join(dir, "stream.tar"), *split = path_join(paths[4], "tar-split.gz"),
+			    *aside = path_join(paths[4], "aside");
+	struct stream_job j = {.write = write_plan, .file = file};
+	plan = store_plan(&(struct store_spec){.images = &s, .n_images = 1}, &e);
+	assert_int_equal(rename(split, aside), 0);
+	assert_int_equal(ns_call(stream_in_namespace, &j, &bad), -1);
+	assert_int_equal(rename(aside, split), 0);
+	store_free(plan);
+	_cleanup_free_ char *want = xasprintf("%s: No such file or directory", split);
+	assert_string_equal(bad.msg, want);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_store), cmocka_unit_test(names), cmocka_unit_test(missing_index)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_store), cmocka_unit_test(names),
+		cmocka_unit_test(missing_index), cmocka_unit_test(no_tar_split),
+		cmocka_unit_test(changed_since_indexed)};
 	return cmocka_run_group_tests_name("store", tests, setup, teardown);
 }

@@ -87,7 +87,7 @@ static void mount_verified(const struct boot *b, const char *what, const char *h
 	snprintf(name, sizeof name, "kiln-%s", what);
 	disk_device(b, gpt_by_uuid(&b->gpt, hash), data, sizeof data);
 	disk_device(b, gpt_by_uuid(&b->gpt, hash + 16), tree, sizeof tree);
-	const char *wrong = verity_open(name, data, tree, hex, b->another, device, sizeof device);
+	const char *wrong = verity_open(name, data, tree, hex, device, sizeof device);
 	if (wrong)
 		give_up_slot(b->another, "%s refused: %s (%s, %s)", what, wrong, data, tree);
 	unsigned long flags = MS_RDONLY | (strcmp(what, "root") == 0 ? 0 : MS_NODEV | MS_NOSUID);
@@ -97,6 +97,8 @@ static void mount_verified(const struct boot *b, const char *what, const char *h
 	if (failed)
 		give_up_slot(
 			b->another, "%s refused: %s cannot be mounted at %s: %s", what, data, where, strerror(failed));
+	if (b->another && (wrong = verity_restart(name, data, tree, hex)))
+		complain("%s: %s", what, wrong);
 }
 
 /* Free the initramfs's memory; never crosses into another file system. */

@@ -98,9 +98,14 @@ const char *verity_parse(const uint8_t superblock[512], uint64_t size, struct ve
 /* The device-mapper target's parameters. Returns the length, or -1 when it does not fit. */
 int verity_table(const struct verity *v, const char *data, const char *hash, const char *root_hash, bool restart,
 	char *ret, size_t size);
-/* Set up NAME; NULL and the device's path in ret, or what went wrong. */
-const char *verity_open(const char *name, const char *data, const char *hash, const char *root_hash, bool restart,
-	char *ret, size_t size);
+/*
+ * Set up NAME; NULL and the device's path in ret, or what went wrong. Reading a block that does not match is an I/O
+ * error, so that /init can say which file system it was.
+ */
+const char *verity_open(
+	const char *name, const char *data, const char *hash, const char *root_hash, char *ret, size_t size);
+/* From now on such a block restarts the machine at once. NULL, or what went wrong. */
+const char *verity_restart(const char *name, const char *data, const char *hash, const char *root_hash);
 bool verity_corrupted(const char *name); /* a block that did not match was read */
 
 /* ---- bootcount.c ---- */

@@ -72,7 +72,7 @@ static int control(void)
 	return open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
 }
 
-static const char *create(int dm, const char *name, uint64_t sectors, const char *table, unsigned *ret_minor)
+static const char *create(int dm, const char *name, unsigned *ret_minor)
 {
 	union request r;
 
@@ -81,6 +81,13 @@ static const char *create(int dm, const char *name, uint64_t sectors, const char
 	if (ioctl(dm, DM_DEV_CREATE, &r) != 0)
 		return "device-mapper: create failed";
 	*ret_minor = minor((dev_t)r.head.dev);
+	return NULL;
+}
+
+/* A first table, or another in place of the one in use. */
+static const char *load(int dm, const char *name, const struct verity *v, const char *table)
+{
+	union request r;
 
 	prepare(&r, name, DM_READONLY_FLAG);
 	r.head.target_count = 1;
@@ -88,7 +95,7 @@ static const char *create(int dm, const char *name, uint64_t sectors, const char
 	size_t len = strlen(table) + 1, room = sizeof r - sizeof r.head - sizeof *target;
 	if (len + 8 > room)
 		return "device-mapper: table too long";
-	target->length = sectors;
+	target->length = v->blocks * (BLOCK / 512);
 	memcpy(target->target_type, "verity", 7);
 	memcpy(target + 1, table, len);
 	target->next = (uint32_t)(sizeof *target + ((len + 7) & ~(size_t)7));
@@ -96,19 +103,15 @@ static const char *create(int dm, const char *name, uint64_t sectors, const char
 		return "device-mapper: the kernel refused the verity table";
 
 	prepare(&r, name, 0);
-	if (ioctl(dm, DM_DEV_SUSPEND, &r) != 0) /* without the suspend flag: resume */
+	if (ioctl(dm, DM_DEV_SUSPEND, &r) != 0) /* without the suspend flag: resume, with the new table */
 		return "device-mapper: resume failed";
 	return NULL;
 }
 
-const char *verity_open(const char *name, const char *data, const char *hash, const char *root_hash, bool restart,
-	char *ret, size_t size)
+/* The superblock of `hash`, checked against the size of `data`. */
+static const char *read_superblock(const char *data, const char *hash, struct verity *ret)
 {
 	uint8_t sb[512];
-	uint64_t bytes = 0;
-	struct verity v;
-	char table[1200];
-	unsigned minor_number = 0;
 
 	int fd = open(data, O_RDONLY | O_CLOEXEC);
 	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
@@ -116,27 +119,51 @@ const char *verity_open(const char *name, const char *data, const char *hash, co
 		close(fd);
 	if (end < 0)
 		return "its partition cannot be opened";
-	bytes = (uint64_t)end;
 	fd = open(hash, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : pread(fd, sb, sizeof sb, 0);
 	if (fd >= 0)
 		close(fd);
-	if (n != sizeof sb)
-		return "its hash partition cannot be read";
-	const char *wrong = verity_parse(sb, bytes, &v);
+	return n == sizeof sb ? verity_parse(sb, (uint64_t)end, ret) : "its hash partition cannot be read";
+}
+
+const char *verity_open(
+	const char *name, const char *data, const char *hash, const char *root_hash, char *ret, size_t size)
+{
+	struct verity v;
+	char table[1200];
+	unsigned number = 0;
+	const char *wrong = read_superblock(data, hash, &v);
+
 	if (wrong)
 		return wrong;
-	if (verity_table(&v, data, hash, root_hash, restart, table, sizeof table) < 0)
+	if (verity_table(&v, data, hash, root_hash, false, table, sizeof table) < 0)
 		return "verity table too long";
 	int dm = control();
 	if (dm < 0)
 		return "no device-mapper in this kernel";
-	wrong = create(dm, name, v.blocks * (BLOCK / 512), table, &minor_number);
+	wrong = create(dm, name, &number);
+	wrong = wrong ? wrong : load(dm, name, &v, table);
 	close(dm);
 	if (wrong)
 		return wrong;
-	snprintf(ret, size, "/dev/dm-%u", minor_number);
+	snprintf(ret, size, "/dev/dm-%u", number);
 	return wait_path(ret, 3) ? NULL : "device-mapper: its device does not appear";
+}
+
+const char *verity_restart(const char *name, const char *data, const char *hash, const char *root_hash)
+{
+	struct verity v;
+	char table[1200];
+	const char *wrong = read_superblock(data, hash, &v);
+	int dm = control();
+
+	if (!wrong && verity_table(&v, data, hash, root_hash, true, table, sizeof table) < 0)
+		wrong = "verity table too long";
+	if (!wrong)
+		wrong = dm < 0 ? "no device-mapper in this kernel" : load(dm, name, &v, table);
+	if (dm >= 0)
+		close(dm);
+	return wrong;
 }
 
 bool verity_corrupted(const char *name)

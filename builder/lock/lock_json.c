@@ -53,7 +53,7 @@ static bool is_uri(const char *s)
 	for (const char *p = s; *p; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"'\\<>", *p))
 			return false;
-	return s[n - 1] != '/';
+	return s[n - 1] != '/' && !strstr(s, "/..");
 }
 
 static bool is_arch(const char *s)

@@ -193,6 +193,9 @@ static const struct {
 	{"mirror.example/debian\"", "mirror.example/debian/\"",
 		"x.lock: sources: entry 1: uri: expected an http:, https: or file: address, found "
 		"\"http://mirror.example/debian/\""},
+	{"file:/srv/mirror", "file:/srv/../etc",
+		"x.lock: sources: entry 2: uri: expected an http:, https: or file: address, found "
+		"\"file:/srv/../etc\""},
 	{"\"components\": []", "\"components\": [\"main\", 3]",
 		"x.lock: sources: entry 2: components: entry 2 is no name of a component"},
 	{"\"suite\": \"trixie-updates\"", "\"suite\": null",

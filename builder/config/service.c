@@ -228,9 +228,26 @@ static int check_health(const struct health_def *h, struct err *err)
 	return 0;
 }
 
+/* Volumes are named by service and volume: one name in two containers is one volume, and must be meant so. */
+static int check_volumes(const struct service_def *s, const struct container_def *c, struct err *err)
+{
+	for (const struct container_def *o = s->containers.v; o < c; o++)
+		for (size_t i = 0; i < o->volumes.n; i++)
+			for (size_t k = 0; k < c->volumes.n; k++) {
+				const struct volume_def *a = &o->volumes.v[i], *b = &c->volumes.v[k];
+				if (strcmp(a->name, b->name) != 0 || (a->shared && b->shared))
+					continue;
+				ynode_err(b->path, err, "volumes: '%s' is a volume of the container '%s' as well",
+					b->name, o->name);
+				return err_hint(err, "give it another name, or say `shared: true` in both");
+			}
+	return 0;
+}
+
 static int check_container(const struct service_def *s, const struct container_def *c, struct err *err)
 {
-	if (check_tree(c->image, err) < 0 || file_defs_check(&c->files, err) < 0 || check_health(c->health, err) < 0)
+	if (check_tree(c->image, err) < 0 || file_defs_check(&c->files, err) < 0 || check_health(c->health, err) < 0 ||
+		check_volumes(s, c, err) < 0)
 		return -1;
 	if (c->image->reference && c->image->self->n > 1)
 		return ynode_err(c->image->self, err, "image: 'reference' excludes everything else");

@@ -1,7 +1,7 @@
 /*
- * The negative corpus of profiles and overlays: builder/tests/corpus/plan/NAME.case holds files ("-- PATH --" begins one) over those of
- * `common`, and as its last file `expect`: the kind of the error, its exact text, and its hint. With KILN_UPDATE_GOLDEN set, `expect` is
- * written anew, to be read before it is committed.
+ * The negative corpus of profiles and overlays: builder/tests/corpus/plan/NAME.case holds files ("-- PATH --" begins
+ * one) over those of `common`, and as its last file `expect`: the kind of the error, its exact text, and its hint. With
+ * KILN_UPDATE_GOLDEN set, `expect` is written anew, to be read before it is committed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,36 +11,14 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "casefile.h"
 #include "plan/appliance.h"
 #include <cmocka.h>
 #include <dirent.h>
-#include <unistd.h>
 
 #define CORPUS "builder/tests/corpus/plan"
 
 static char *corpus; /* absolute */
-
-/* Write the files of a case under the working directory; returns where `expect` begins, or the end. */
-static const char *unpack(const char *text)
-{
-	_cleanup_err_ struct err err = ERR_INIT;
-	const char *p = text;
-	while (str_starts(p, "-- ")) {
-		const char *end = strstr(p, " --\n");
-		assert_non_null(end);
-		_cleanup_free_ char *name = xstrndup(p + 3, (size_t)(end - p - 3));
-		const char *body = end + 4;
-		const char *next = str_starts(body, "-- ") ? body - 1 : strstr(body, "\n-- ");
-		size_t len = next ? (size_t)(next + 1 - body) : strlen(body);
-		if (str_eq(name, "expect"))
-			return p;
-		_cleanup_free_ char *dir = path_dir(name);
-		assert_int_equal(path_mkdirs(dir, &err), 0);
-		assert_int_equal(path_write(name, body, len, 0644, &err), 0);
-		p = body + len;
-	}
-	return p;
-}
 
 static char *describe(const struct err *err)
 {
@@ -62,16 +40,11 @@ static void run_case(void **state)
 	const char *name = *state;
 	_cleanup_err_ struct err err = ERR_INIT, scrap = ERR_INIT;
 	_cleanup_free_ char *common = read_case("common"), *text = read_case(name);
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-plan-", &scrap);
-	_cleanup_free_ char *before = getcwd(NULL, 0);
-	assert_non_null(dir);
-	assert_int_equal(chdir(dir), 0);
-	unpack(common);
-	const char *expect = unpack(text);
+	struct casefile_dir dir = casefile_enter();
+	casefile_unpack(common, NULL);
+	const char *expect = casefile_unpack(text, "expect");
 	struct appliance *a = appliance_load("profile.yaml", &err);
-	assert_int_equal(chdir(before), 0);
-	assert_int_equal(path_remove(dir, &scrap), 0);
+	casefile_leave(&dir);
 	if (a) {
 		appliance_free(a);
 		fail_msg("%s: the plan was accepted", name);

@@ -10,10 +10,12 @@
 #include "disk/esp.h"
 #include "oci/store.h"
 #include "tree/squash.h"
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Raised when a change of kiln changes what a step makes of the same input. */
-enum { PROGRAM_VERSION = 1, ROOT_VERSION = 1, STORE_VERSION = 1, INITRD_VERSION = 1, ESP_VERSION = 1 };
+enum { PROGRAM_VERSION = 1, ROOT_VERSION = 2, STORE_VERSION = 1, INITRD_VERSION = 1, ESP_VERSION = 1 };
 
 static int compile(const struct step *step, const struct target_program *program, const char *dir, struct err *err)
 {
@@ -65,13 +67,16 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 	const struct tree_step *os = trees_find(s->trees, "os");
 	_cleanup_free_ char *wired = path_join(dir, "wired"), *out = path_join(dir, "root.squashfs");
 	_cleanup_free_ char *agent = step_file(s->agent, "program"), *placed = path_join(dir, "agent");
-	_cleanup_free_ char *bin = path_join(placed, "usr/bin"), *to = path_join(bin, "kiln-agent");
+	_cleanup_free_ char *lib = path_join(placed, "usr/lib/kiln"), *to = path_join(lib, "kiln-agent");
+	_cleanup_free_ char *bin = path_join(placed, "usr/bin"), *link = path_join(bin, "kiln-agent");
 	struct wire_job job = {s, wired};
 
 	if (ns_call(write_wired, &job, err) < 0)
 		return err_wrap(err, "write what the image contains besides packages");
-	if (path_mkdirs(bin, err) < 0 || path_copy(agent, to, 0755, err) < 0)
+	if (path_mkdirs(lib, err) < 0 || path_mkdirs(bin, err) < 0 || path_copy(agent, to, 0755, err) < 0)
 		return -1;
+	if (symlink("../lib/kiln/kiln-agent", link) < 0) /* for people: units name the program itself */
+		return err_sys(err, errno, "make link %s", link);
 	const char *const overlays[] = {placed, wired, NULL};
 	struct squash_opts opts = {
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};

@@ -39,7 +39,6 @@ mkdir "$store" "$out"
 if mount -o loop,ro "$KILN_TEST_OUT" "$store" 2>"$scratch/mount.log"; then
     at_exit umount "$store"
 else # no loop device here: the same files, unpacked
-    mkdir "$scratch/unpack"
     mount --bind "$scratch" "$tree/mnt"
     chroot "$tree" unsquashfs -q -n -d /mnt/store -f /mnt/store.sqfs >/dev/null
     umount "$tree/mnt"

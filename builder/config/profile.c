@@ -199,15 +199,21 @@ static int check_circle(struct arena *arena, struct chain *c, const char *path, 
 	return 0;
 }
 
+int profile_check(struct arena *arena, const struct ynode *root, struct err *err)
+{
+	struct profile_file f = {0};
+	if (bind_map(arena, root, profile_fields, &f, err) < 0)
+		return -1;
+	return file_defs_check(&f.p.files, err);
+}
+
 /* Read a file, check it by itself (so that its errors are its own), then put it over what it extends. */
 static const struct ynode *load_merged(struct arena *arena, const struct roots *roots, const char *path,
 	const char *shown, struct chain *chain, const struct ynode *place, struct err *err)
 {
 	const struct ynode *root = yaml_load(arena, path, shown, err);
-	struct profile_file f = {0};
-	if (!root || bind_map(arena, root, profile_fields, &f, err) < 0 ||
-		check_circle(arena, chain, path, root, place ? place : root, err) < 0 ||
-		file_defs_check(&f.p.files, err) < 0)
+	if (!root || profile_check(arena, root, err) < 0 ||
+		check_circle(arena, chain, path, root, place ? place : root, err) < 0)
 		return NULL;
 	const struct ynode *extends = ynode_get(root, "extends");
 	if (!extends)

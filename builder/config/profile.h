@@ -28,3 +28,5 @@ struct profile {
  * extends.
  */
 struct profile *profile_load(struct arena *arena, const struct roots *roots, const char *path, struct err *err);
+/* One document by itself: its keys and values, without what it extends. */
+int profile_check(struct arena *arena, const struct ynode *root, struct err *err);

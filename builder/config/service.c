@@ -343,26 +343,31 @@ static int check_service(const struct service_def *s, struct err *err)
 	return 0;
 }
 
-struct service_def *service_load(
-	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err)
+struct service_def *service_bind(
+	struct arena *arena, const struct ynode *root, const char *dir, const char *layer, struct err *err)
 {
-	const struct ynode *root = yaml_load(arena, path, shown, err);
-	if (!root)
-		return NULL;
 	struct service_file *f = ARENA_NEW(arena, struct service_file);
 	if (bind_map(arena, root, service_fields, f, err) < 0)
 		return NULL;
 	struct service_def *s = &f->def;
-	_cleanup_free_ char *dir = path_dir(path);
-	s->dir = arena_strdup(arena, dir);
-	s->file = arena_strdup(arena, shown);
+	s->dir = dir;
+	s->file = root->file;
 	s->layer = layer;
-	if (strcmp(path_base(dir), s->name) != 0) {
+	if (bind_claims(arena, f->claims, s, err) < 0 || check_service(s, err) < 0)
+		return NULL;
+	return s;
+}
+
+struct service_def *service_load(
+	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err)
+{
+	const struct ynode *root = yaml_load(arena, path, shown, err);
+	_cleanup_free_ char *dir = path_dir(path);
+	struct service_def *s = root ? service_bind(arena, root, arena_strdup(arena, dir), layer, err) : NULL;
+	if (s && strcmp(path_base(dir), s->name) != 0) {
 		ynode_err(ynode_get(root, "service"), err,
 			"service: expected '%s' as its directory is called, found '%s'", path_base(dir), s->name);
 		return NULL;
 	}
-	if (bind_claims(arena, f->claims, s, err) < 0 || check_service(s, err) < 0)
-		return NULL;
 	return s;
 }

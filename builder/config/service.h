@@ -132,6 +132,9 @@ extern const char *const reserved_names[];
 /* Read and bind; nothing is evaluated. `path` to open, `shown` for errors; everything lives in the arena. */
 struct service_def *service_load(
 	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err);
+/* The same for a document that is already read; `dir` and `layer` are kept as given. */
+struct service_def *service_bind(
+	struct arena *arena, const struct ynode *root, const char *dir, const char *layer, struct err *err);
 /* The table of `files:` of trees and profiles (no `secret`). */
 extern const struct field tree_file_fields[];
 int file_defs_check(const file_defs *files, struct err *err);

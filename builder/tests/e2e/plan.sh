@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# kiln plan and kiln new: results, exit codes, and a profile of one's own over a shipped one.
+# level: quick
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+cd "$repo" || exit 1
+
+for profile in profiles/*.yaml qemu-test/profiles/*.yaml; do
+    check "kiln plan $profile" "$kiln" plan "$profile"
+done
+json_has() { # KEY...: the plan as JSON has them
+    local plan key
+    plan=$("$kiln" plan profiles/core.yaml --json) || return 1
+    for key; do grep -q "\"$key\":" <<<"$plan" || return 1; done
+}
+check 'the plan as JSON has the stable keys' json_has name arch services layer containers claims flows memory budget
+prints() { "$kiln" plan profiles/core.yaml "$1" | grep -q "$2"; }
+check 'flows' prints --flows '^FROM '
+check 'names' prints --dns 'ADDRESS$'
+
+refused 'no profile' 1 'kiln: error: plan: which profile?
+kiln: hint: kiln plan profiles/core.yaml [--flows | --dns] [--json]' "$kiln" plan
+refused 'a profile that is not there' 6 'kiln: error: open nowhere.yaml: No such file or directory' "$kiln" plan nowhere.yaml
+refused 'an unknown option' 1 "kiln: error: plan: unknown option '--flow'" "$kiln" plan profiles/core.yaml --flow
+
+# A site of one's own, elsewhere, over the installed data.
+mkdir "$scratch/site" && cd "$scratch/site" || exit 1
+export KILN_DATA=$repo
+same 'kiln new says what it made' my-site.yaml "$("$kiln" new my-site)"
+check 'what kiln new made can be planned' "$kiln" plan my-site.yaml
+same 'and brings what it extends' "$("$kiln" plan "$repo/profiles/core.yaml" | tail -n +3)" "$("$kiln" plan my-site.yaml | tail -n +3)"
+before=$(sha256sum my-site.yaml)
+refused 'kiln new does not overwrite' 6 'kiln: error: my-site.yaml exists already
+kiln: hint: choose another name, or move it away' "$kiln" new my-site
+same 'nor touch' "$before" "$(sha256sum my-site.yaml)"
+refused 'a name that cannot be' 1 "kiln: error: new: 'My Site' cannot be the name of a profile
+kiln: hint: a-z, 0-9 and -, beginning with a letter" "$kiln" new 'My Site'
+refused 'a profile that is not shipped' 2 "kiln: error: there is no profile 'coer'
+kiln: hint: did you mean 'core'?" "$kiln" new other --from coer
+printf 'profile: x\nservises: [front]\n' >x.yaml
+refused 'a wrong key ends with 2' 2 "kiln: error: x.yaml:2:1: servises: unknown key
+kiln: hint: did you mean 'services'?" "$kiln" plan x.yaml
+printf 'profile: x\nservices: [node-exporter]\n' >x.yaml
+"$kiln" plan x.yaml >/dev/null 2>&1
+same 'an unmet claim ends with 3' 3 $?

@@ -60,8 +60,10 @@ int status_conffiles(const char *path, const char *root, struct strvec *out, str
 	str_split(&lines, text, "\n\r");
 	for (size_t i = 0; i < lines.n; i++) {
 		char hex[33];
-		if (str_starts(lines.v[i], "remove-on-upgrade "))
+		if (str_starts(lines.v[i], "remove-on-upgrade ")) { /* no file, but dpkg remembers it */
+			strvec_addf(out, "%s newconffile remove-on-upgrade", lines.v[i] + strlen("remove-on-upgrade "));
 			continue;
+		}
 		for (size_t n = strlen(lines.v[i]); n && strchr(" \t", lines.v[i][n - 1]); n--)
 			lines.v[i][n - 1] = 0;
 		if (lines.v[i][0] != '/' || strstr(lines.v[i], "/../"))

@@ -10,7 +10,7 @@
 void status_add(struct strbuf *out, const struct control *c, const char *state, const struct strvec *conffiles);
 /*
  * What status_add wants of a package: the paths in its `conffiles` member, each with the hash of that file under `root`
- * ("" is the running root). One that is to be removed at an upgrade is left out. No such member: nothing.
+ * ("" is the running root). No such member: nothing.
  */
 int status_conffiles(const char *member, const char *root, struct strvec *out, struct err *err);
 

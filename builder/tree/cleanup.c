@@ -100,14 +100,57 @@ static int fix_shadow(const char *path, uint64_t epoch, struct err *err)
 	return 0;
 }
 
+/* The names by hash (c_rehash) of a certificate that is gone. */
+static int remove_dangling(const char *dir, const char *target, struct err *err)
+{
+	DIR *d = opendir(dir);
+	int rc = 0;
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e && rc == 0; e = readdir(d)) {
+		char to[256];
+		ssize_t n = readlinkat(dirfd(d), e->d_name, to, sizeof to);
+		if (n == (ssize_t)strlen(target) && strncmp(to, target, (size_t)n) == 0 &&
+			unlinkat(dirfd(d), e->d_name, 0) < 0)
+			rc = err_sys(err, errno, "remove %s/%s", dir, e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+/* Of /run only directories stay: sockets, locks and process ids are of a system that runs. */
+static int clear_run(int fd, struct err *err)
+{
+	DIR *d = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	int rc = d ? 0 : err_sys(err, errno, "read /run");
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e && rc == 0; e = readdir(d)) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		_cleanup_fd_ int child = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child >= 0)
+			rc = clear_run(child, err);
+		else if (unlinkat(fd, e->d_name, 0) < 0)
+			rc = err_sys(err, errno, "remove %s in /run", e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
 int cleanup_tree(uint64_t epoch, struct err *err)
 {
+	_cleanup_fd_ int run = open("/run", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
 	for (size_t i = 0; i < ARRAY_SIZE(removed); i++)
 		if (remove_all(removed[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(emptied); i++)
 		if (empty(emptied[i], err) < 0)
 			return -1;
+	if (remove_dangling("/etc/ssl/certs", "ssl-cert-snakeoil.pem", err) < 0 ||
+		(run >= 0 && clear_run(run, err) < 0))
+		return -1;
 	return fix_shadow("/etc/shadow", epoch, err);
 }
 

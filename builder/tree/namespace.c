@@ -262,7 +262,7 @@ static int run_program(void *arg, struct err *err)
 void ns_environment(struct strvec *to, uint64_t epoch)
 {
 	strvec_addl(to, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-		"HOME=/root", "TZ=UTC", NULL);
+		"HOME=/root", NULL);
 	if (epoch)
 		strvec_addf(to, "SOURCE_DATE_EPOCH=%llu", (unsigned long long)epoch);
 }

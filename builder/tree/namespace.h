@@ -24,7 +24,7 @@ struct ns_opts {
 	const char *cwd;
 	const char *const
 		*env;	/* NULL: a clean, fixed environment (PATH, LC_ALL=C.UTF-8, SOURCE_DATE_EPOCH when given) */
-	bool dev;	/* give it a minimal /dev, /proc, an empty /sys, and fresh /tmp and /run */
+	bool dev;	/* give it a minimal /dev, /proc, an empty /sys, a fresh /tmp; without `upper`, a fresh /run */
 	bool no_sync;	/* fsync, sync and the like do nothing: the caller syncs the result once */
 	uint64_t epoch; /* SOURCE_DATE_EPOCH of the default environment; 0: none */
 	struct proc_opts proc; /* capture, log, stdin/out, time-out; cwd and env above win */

@@ -44,13 +44,16 @@ static void set_environment(void)
 
 static int preinst(const struct session *s, const struct package *p, struct err *err)
 {
-	_cleanup_free_ char *script = xasprintf(DPKG "/info/%s.preinst", p->info);
+	_cleanup_free_ char *control = xasprintf("/kiln-unpacked/%s/control", p->deb->sha256);
 
 	setenv("DPKG_MAINTSCRIPT_PACKAGE", p->name, 1);
 	setenv("DPKG_MAINTSCRIPT_ARCH", p->arch, 1);
-	if (run(s, (const char *const[]){script, "install", NULL}, 0, err) < 0)
+	/* Where dpkg has the control members at that time; debconf looks there for the package's name. */
+	if (symlink(control, DPKG "/tmp.ci") < 0)
+		return err_sys(err, errno, "make %s/tmp.ci", DPKG);
+	if (run(s, (const char *const[]){DPKG "/tmp.ci/preinst", "install", NULL}, 0, err) < 0)
 		return err_wrap(err, "preinst of %s %s", p->name, p->version);
-	return 0;
+	return unlink(DPKG "/tmp.ci") < 0 ? err_sys(err, errno, "remove %s/tmp.ci", DPKG) : 0;
 }
 
 int scripts_preinst(const struct session *s, struct err *err)
@@ -64,6 +67,7 @@ int scripts_preinst(const struct session *s, struct err *err)
 	setenv("DPKG_MAINTSCRIPT_NAME", "preinst", 1);
 	setenv("DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1", 1);
 	setenv("DPKG_RUNNING_VERSION", "1.22.0", 1);
+	setenv("PERL_DL_NONLAZY", "1", 1);
 	if (first && first->has_preinst)
 		rc = preinst(s, first, err);
 	for (size_t i = 0; rc == 0 && i < s->l->pkgs.n; i++) {

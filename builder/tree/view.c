@@ -209,7 +209,10 @@ static int make_dev(const struct handles *h, int rootfd, struct err *err)
 static int make_system_dirs(const struct handles *h, int rootfd, struct err *err)
 {
 	if (make_dev(h, rootfd, err) < 0 || mount_proc(rootfd, err) < 0 ||
-		mount_tmpfs(rootfd, "/tmp", "mode=1777", err) < 0 || mount_tmpfs(rootfd, "/run", "mode=0755", err) < 0)
+		mount_tmpfs(rootfd, "/tmp", "mode=1777", err) < 0)
+		return -1;
+	/* In a tree that is written to, directories that scripts make in /run belong to the result. */
+	if (h->upper < 0 && mount_tmpfs(rootfd, "/run", "mode=0755", err) < 0)
 		return -1;
 	/* Empty: scripts must not adapt the tree to the hardware of the build host. */
 	return mount_tmpfs(rootfd, "/sys", "mode=0755,size=4k", err);

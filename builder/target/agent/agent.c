@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STAT_FIELDS_4_TO_21 " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+
 int agent_init(struct agent *a, const char *conf, const char *state, const char *run, struct err *err)
 {
 	*a = (struct agent){.state = xstrdup(state), .run = xstrdup(run), .conf = xstrdup(conf)};
@@ -30,11 +32,29 @@ void agent_release(struct agent *a)
 	*a = (struct agent){0};
 }
 
+/* In a container (the nspawn engine) the kernel started long before the machine: its first process is the start. */
+static uint64_t machine_start(void)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	unsigned long long ticks;
+	if (!path_exists("/run/systemd/container"))
+		return 0;
+	_cleanup_free_ char *stat = path_read("/proc/1/stat", 4096, NULL, &ignored);
+	const char *fields = stat ? strrchr(stat, ')') : NULL;
+	/* field 22; the second one, before the bracket, may hold blanks */
+	if (!fields || sscanf(fields + 1, " %*c" STAT_FIELDS_4_TO_21 " %llu", &ticks) != 1)
+		return 0;
+	return ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK);
+}
+
 uint64_t agent_ms(void)
 {
+	static _Atomic uint64_t start = UINT64_MAX;
 	struct timespec t;
+	if (start == UINT64_MAX)
+		start = machine_start();
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - start;
 }
 
 time_t agent_time(const struct agent *a)

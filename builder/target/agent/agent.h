@@ -22,7 +22,7 @@ struct agent {
 int agent_init(struct agent *a, const char *conf, const char *state, const char *run, struct err *err);
 void agent_release(struct agent *a);
 
-/* Milliseconds since the machine started (CLOCK_BOOTTIME): independent of the wall clock. */
+/* Milliseconds since the machine started, suspended ones too: independent of the wall clock. */
 uint64_t agent_ms(void);
 /* The wall clock, but never before the image's epoch: a machine without a battery says 1970 or 2000. */
 time_t agent_time(const struct agent *a);

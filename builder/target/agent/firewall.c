@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -194,12 +195,22 @@ static const char *name_of(const struct machine *m, const char *address)
 	return str_eq(address, m->gateway) ? "the machine" : address;
 }
 
+/* nft writes a number where /etc/protocols is missing. */
+static const char *protocol_of(const json_t *j)
+{
+	if (json_is_integer(j))
+		return json_integer_value(j) == IPPROTO_TCP   ? "tcp"
+		       : json_integer_value(j) == IPPROTO_UDP ? "udp"
+							      : NULL;
+	return json_string_value(j);
+}
+
 /* {"elem": {"val": {"concat": [FROM, TO, PROTOCOL, PORT]}, "counter": {"packets", "bytes"}}} */
 static void add_refusal(const struct machine *m, const json_t *elem, json_t *list)
 {
 	const json_t *e = json_object_get(elem, "elem"), *c = json_object_get(json_object_get(e, "val"), "concat");
 	const char *from = json_string_value(json_array_get(c, 0)), *to = json_string_value(json_array_get(c, 1));
-	const char *protocol = json_string_value(json_array_get(c, 2));
+	const char *protocol = protocol_of(json_array_get(c, 2));
 	json_int_t packets = json_integer_value(json_object_get(json_object_get(e, "counter"), "packets"));
 	if (from && to && protocol && packets > 0)
 		json_array_append_new(

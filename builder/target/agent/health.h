@@ -5,7 +5,7 @@
 enum health_state { HEALTH_UNKNOWN, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 struct health_entry {
 	enum health_state state;
-	uint64_t since_ms; /* of the state, CLOCK_BOOTTIME */
+	uint64_t since_ms; /* of the state, agent_ms */
 	unsigned restarts; /* by watch */
 	char *reason;	   /* why not healthy; NULL otherwise */
 };

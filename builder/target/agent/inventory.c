@@ -25,10 +25,25 @@ static uint64_t bytes_under(const char *path)
 	return sum;
 }
 
-static bool names_layer(const json_t *list, const char *key, const char *id)
+/* Podman keeps what `run --rm` made apart from the rest: both lists count. */
+static json_t *stored(const char *list, const char *name)
+{
+	json_t *all = json_array();
+	for (int i = 0; i < 2; i++) {
+		_cleanup_err_ struct err ignored = ERR_INIT;
+		_cleanup_free_ char *path =
+			xasprintf(STORAGE "/overlay-%s/%s%s.json", list, i ? "volatile-" : "", name);
+		_cleanup_json_ json_t *some = path_exists(path) ? json_read(path, 64 << 20, &ignored) : NULL;
+		if (json_is_array(some))
+			json_array_extend(all, some);
+	}
+	return all;
+}
+
+static bool names_layer(const json_t *list, const char *id)
 {
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (str_eq(json_string_value(json_object_get(json_array_get(list, i), key)), id))
+		if (str_eq(json_string_value(json_object_get(json_array_get(list, i), "layer")), id))
 			return true;
 	return false;
 }
@@ -36,11 +51,7 @@ static bool names_layer(const json_t *list, const char *key, const char *id)
 /* A layer in use by a container is that container's own; every other one is data of an image. */
 static json_t *storage(void)
 {
-	_cleanup_err_ struct err ignored = ERR_INIT;
-	_cleanup_json_ json_t *containers =
-		json_read(STORAGE "/overlay-containers/containers.json", 64 << 20, &ignored);
-	err_release(&ignored);
-	_cleanup_json_ json_t *layers = json_read(STORAGE "/overlay-layers/layers.json", 64 << 20, &ignored);
+	_cleanup_json_ json_t *containers = stored("containers", "containers"), *layers = stored("layers", "layers");
 	uint64_t image = 0, container = 0, all = bytes_under(STORAGE);
 	size_t image_layers = 0;
 	for (size_t i = 0; i < json_array_size(layers); i++) {
@@ -48,7 +59,7 @@ static json_t *storage(void)
 		_cleanup_free_ char *dir = xasprintf(STORAGE "/overlay/%s", id ? id : "");
 		if (!id || strchr(id, '/'))
 			continue;
-		if (names_layer(containers, "layer", id)) {
+		if (names_layer(containers, id)) {
 			container += bytes_under(dir);
 		} else {
 			image += bytes_under(dir);

@@ -65,7 +65,10 @@ static json_t *boot(const struct agent *a)
 	uint64_t initrd = (uint64_t)(json_number_value(json_object_get(init, "start")) * 1000);
 	set_ms(j, "firmware_ms", firmware > loader ? firmware - loader : 0);
 	set_ms(j, "loader_ms", loader);
-	set_ms(j, "kernel_ms", initrd ? initrd : userspace);
+	if (path_exists("/run/systemd/container"))
+		userspace = 0; /* no firmware, no kernel of its own */
+	else
+		set_ms(j, "kernel_ms", initrd ? initrd : userspace);
 	set_ms(j, "init_ms", initrd && userspace > initrd ? userspace - initrd : 0);
 	set_ms(j, "userspace_ms", agent_ms() > userspace ? agent_ms() - userspace : 0);
 	return j;

@@ -217,7 +217,7 @@ static void refusals(void **state)
 	static const char listing[] = "{\"nftables\":[{\"metainfo\":{}},{\"set\":{\"name\":\"refused\",\"elem\":["
 				      "{\"elem\":{\"val\":{\"concat\":[\"10.213.0.30\",\"10.213.0.20\",\"tcp\",5433]},"
 				      "\"counter\":{\"packets\":3,\"bytes\":180}}},"
-				      "{\"elem\":{\"val\":{\"concat\":[\"10.213.0.30\",\"10.213.0.1\",\"udp\",123]},"
+				      "{\"elem\":{\"val\":{\"concat\":[\"10.213.0.30\",\"10.213.0.1\",17,123]},"
 				      "\"counter\":{\"packets\":1,\"bytes\":76}}},"
 				      "{\"elem\":{\"val\":{\"concat\":[\"192.0.2.9\",\"10.213.0.10\",\"tcp\",8443]},"
 				      "\"counter\":{\"packets\":2,\"bytes\":76}}},"

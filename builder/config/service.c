@@ -144,6 +144,7 @@ static const struct field needs_fields[] = {
 	FIELD(struct needs_def, disk, SIZE),
 	FIELD_END,
 };
+static const char *const retirements[] = {"keep", NULL};
 static const struct field offer_fields[] = {
 	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, typed_fields, .loose_name = true),
 	FIELD_SUB(struct offer_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
@@ -154,7 +155,7 @@ static const struct field offer_fields[] = {
 	FIELD(struct offer_def, callers, IDENTS),
 	FIELD(struct offer_def, aliases, NODE),
 	FIELD(struct offer_def, provision, NODE),
-	FIELD(struct offer_def, retire, NODE),
+	FIELD(struct offer_def, retire, ENUM, .names = retirements),
 	FIELD_SUB(struct offer_def, needs, STRUCT, struct needs_def, needs_fields),
 	FIELD_SELF(struct offer_def, self),
 	FIELD_END,

@@ -96,7 +96,7 @@ struct offer_def {
 	struct ylist reach, calls, callers;
 	const struct ynode *aliases;   /* CONTAINER: [names] */
 	const struct ynode *provision; /* steps */
-	const struct ynode *retire;
+	const char *retire;	       /* "keep" or NULL: what was made for a claim stays when the claim goes */
 	struct needs_def needs;
 	const struct ynode *self;
 };

@@ -7,34 +7,6 @@
 
 #define MAX_TEMPLATE ((size_t)4 << 20)
 
-int rendered_check(const char *path, const char *name, const char *rt, const struct rendered *map, struct err *err)
-{
-	_cleanup_free_ char *sample = rtext_sample(rt);
-	unsigned line = 1, column = 1;
-	const char *problem = NULL, *kind = NULL;
-	json_error_t jerr;
-	if (str_ends(path, ".json")) {
-		json_t *j = json_loads(sample, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &jerr);
-		if (j) {
-			json_decref(j);
-			return 0;
-		}
-		kind = "JSON";
-		problem = jerr.text;
-		line = jerr.line > 0 ? (unsigned)jerr.line : 1;
-		column = jerr.column > 0 ? (unsigned)jerr.column : 1;
-	} else if (str_ends(path, ".yml") || str_ends(path, ".yaml")) {
-		if (yaml_check(sample, strlen(sample), &line, &column, &problem) == 0)
-			return 0;
-		kind = "YAML";
-	} else {
-		return 0;
-	}
-	unsigned from = map->n ? map->v[line <= map->n ? line - 1 : map->n - 1] : 1;
-	err_set(err, ERR_CONFIG, "%s:%u: what is rendered is not %s: %s", name, from, kind, problem);
-	return err_hint(err, "line %u, column %u of the rendered file", line, column);
-}
-
 int file_locate(struct arena *arena, const struct ynode *from, const char *what, const char *dir, const char **ret_path,
 	const char **ret_shown, struct err *err)
 {

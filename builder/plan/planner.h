@@ -80,7 +80,7 @@ struct scope {
 	const struct loopvar *vars;
 };
 
-/* expr.c: ${...} in text; list.c: what comes of lists. */
+/* refs.c: one reference; expr.c: ${...} in text, filters, conditions; eval.c: what most keys need. */
 int eval_text(const struct scope *s, const struct place *at, const char *text, struct value *ret, struct err *err);
 int eval_ref(const struct scope *s, const struct place *at, const char *ref, struct value *ret, struct err *err);
 int eval_cond(const struct scope *s, const struct place *at, const char *cond, bool *ret, struct err *err);

@@ -8,6 +8,7 @@
 #include "config/service.h"
 #include "config/yaml.h"
 #include "plan/rt.h"
+#include "plan/toml.h"
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = arena_strndup(&arena, (const char *)data, size);
 	fuzz_tables(&arena, (const char *)data, size);
 	yaml_check((const char *)data, size, &line, &column, &problem);
+	toml_check(text, &line, &problem);
 	if (size < 4096)
 		fuzz_runtime_text(&arena, text);
 	arena_release(&arena);

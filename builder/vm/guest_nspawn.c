@@ -213,7 +213,10 @@ static int button(struct guest *g, struct err *err)
 	return 0;
 }
 
-/* As a unit of the machine's own systemd, so that it lives in the machine's control groups and not in ours. */
+/*
+ * As a scope of the machine's own systemd, so that it lives in the machine's control groups and not in ours. (A service
+ * would need a message bus in the machine, which has none.)
+ */
 static int exec(
 	struct guest *g, const char *const *argv, uint64_t timeout_ms, struct strbuf *out, int *status, struct err *err)
 {
@@ -224,8 +227,9 @@ static int exec(
 		return err_set(err, ERR_TEST, "the machine is not running");
 	strvec_addl(&v, "nsenter", "--all", "-t", NULL);
 	strvec_addf(&v, "%d", (int)pid);
-	strvec_addl(&v, "--", "/usr/bin/systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
-		"--", "/bin/sh", "-c", "\"$@\"; " GUEST_STATUS "", "sh", NULL);
+	strvec_addl(&v, "--", "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin", "LANG=C.UTF-8", "HOME=/root",
+		"/usr/bin/systemd-run", "--quiet", "--scope", "--collect", "--", "/bin/sh", "-c",
+		"\"$@\"; " GUEST_STATUS "", "sh", NULL);
 	strvec_add_all(&v, argv);
 	if (proc_run((const char *const *)v.v,
 		    &(struct proc_opts){.capture = out, .merge = true, .timeout_ms = timeout_ms, .ok_status = 1},

@@ -91,8 +91,8 @@ static void print_network(const struct appliance *a, struct strbuf *b)
 	size_t flows = 0;
 	for (size_t i = 0; i < a->flows.n; i++)
 		flows += a->flows.v[i].port != 0;
-	strbuf_addf(
-		b, "\nnetwork %s\n  %zu containers, %zu flows between services\n", a->subnet, a->containers.n, flows);
+	strbuf_addf(b, "\nnetwork %s\n  %zu container%s, %zu flow%s between services\n", a->subnet, a->containers.n,
+		a->containers.n == 1 ? "" : "s", flows, flows == 1 ? "" : "s");
 	for (size_t i = 0; i < a->services.n; i++)
 		for (size_t k = 0; k < a->services.v[i].egress.n; k++)
 			strbuf_addf(b, "  %s leaves the machine to %s\n", a->services.v[i].name,

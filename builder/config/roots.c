@@ -53,7 +53,10 @@ int roots_find(struct arena *arena, const char *profile_path, struct roots *ret,
 	if (roots.n)
 		memcpy(ret->v, roots.v, roots.n * sizeof *ret->v);
 	vec_release(&roots);
-	return 0;
+	if (ret->n)
+		return 0;
+	err_set(err, ERR_CONFIG, "no directory above %s holds overlays/, and nothing is installed", profile_path);
+	return err_hint(err, "work in a checkout of kiln, or set KILN_DATA to one");
 }
 
 static int found_in(const struct root *r, struct arena *arena, const char *rel, struct found *ret)
@@ -77,15 +80,21 @@ int roots_yaml(const struct roots *r, struct arena *arena, const char *dir, cons
 
 int roots_service(const struct roots *r, struct arena *arena, const char *name, struct found *ret)
 {
-	for (size_t i = 0; i < r->n; i++)
+	*ret = (struct found){0};
+	for (size_t i = 0; i < r->n && !ret->layer; i++)
 		for (const char *const *layer = layer_names; *layer; layer++) {
 			const char *rel = arena_printf(arena, "overlays/%s/%s/service.yaml", *layer, name);
-			if (found_in(&r->v[i], arena, rel, ret)) {
-				ret->layer = *layer;
-				return 1;
+			struct found f = {0};
+			if (!found_in(&r->v[i], arena, rel, &f))
+				continue;
+			if (ret->layer) {
+				ret->also = *layer;
+				continue;
 			}
+			*ret = f;
+			ret->layer = *layer;
 		}
-	return 0;
+	return ret->layer != NULL;
 }
 
 /* Names in one directory: of subdirectories that hold `inner`, or (inner NULL) of files "NAME.yaml". */

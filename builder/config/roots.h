@@ -18,7 +18,8 @@ struct roots {
 };
 struct found { /* a file in a data root */
 	const char *path, *shown;
-	const char *layer; /* of a service */
+	const char *layer; /* of a service ... */
+	const char *also;  /* ... and another one of the same root that has the same name, or NULL */
 };
 
 int roots_find(struct arena *arena, const char *profile_path, struct roots *ret, struct err *err);

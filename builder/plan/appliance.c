@@ -33,6 +33,38 @@ static int check_subnet(const struct ynode *n, struct err *err)
 	return 0;
 }
 
+/* RFC 1123: labels of letters, digits and hyphens. */
+static int check_domain(const struct profile *p, struct err *err)
+{
+	const struct ynode *place = ynode_get(p->self, "domain");
+	const char *s = p->domain;
+	if (strlen(s) > 200)
+		return bind_expected(place, "domain", "a domain of at most 200 characters", err);
+	while (*s) {
+		size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+		if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-' || (s[n] && s[n] != '.') ||
+			(s[n] == '.' && !s[n + 1]))
+			return bind_expected(place, "domain", "a domain such as example.internal, in lower case", err);
+		s += n + (s[n] == '.');
+	}
+	return 0;
+}
+
+static int check_ssh_keys(const struct profile *p, struct err *err)
+{
+	static const char *const kinds[] = {"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"};
+	for (size_t i = 0; i < p->ssh_keys.n; i++) {
+		const char *key = p->ssh_keys.v[i]->text;
+		bool ok = false;
+		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+			ok |= str_starts(key, kinds[k]) && strchr(key, ' ') && !strchr(key, '\n');
+		if (!ok)
+			return bind_expected(p->ssh_keys.v[i], "ssh_keys",
+				"a public key as in authorized_keys, without options", err);
+	}
+	return 0;
+}
+
 static void copy_texts(struct arena *arena, const struct ylist *in, struct str_list *out)
 {
 	out->v = arena_alloc(arena, (in->n + 1) * sizeof *out->v);
@@ -86,7 +118,9 @@ static int resolve(struct planner *pl, const char *path, struct err *err)
 	if (roots_find(pl->arena, path, &pl->roots, err) < 0)
 		return -1;
 	pl->profile = profile_load(pl->arena, &pl->roots, path, err);
-	if (!pl->profile || copy_profile(pl, path, err) < 0)
+	if (!pl->profile || check_domain(pl->profile, err) < 0 || check_ssh_keys(pl->profile, err) < 0)
+		return -1;
+	if (copy_profile(pl, path, err) < 0)
 		return -1;
 	if (plan_services(pl, err) < 0 || plan_settings(pl, err) < 0)
 		return -1;

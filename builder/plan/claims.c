@@ -118,7 +118,7 @@ static void prepare(struct planner *pl, struct pclaim *c)
 	c->params_state = arena_alloc(pl->arena, (c->n_params + 1) * sizeof *c->params_state);
 	c->outputs = arena_alloc(pl->arena, (c->offer->gives.n + 1) * sizeof *c->outputs);
 	c->outputs_state = arena_alloc(pl->arena, (c->offer->gives.n + 1) * sizeof *c->outputs_state);
-	if (c->offer->provision && c->offer->provision->n)
+	if (c->offer->provision && (c->offer->provision->kind != Y_LIST || c->offer->provision->n))
 		c->provision = arena_printf(pl->arena, "%s.%s", c->svc->def->name, c->def->name);
 }
 

@@ -11,7 +11,7 @@ static void all_containers(struct planner *pl, const struct psvc *svc, struct st
 
 static bool has_own(const struct psvc *svc)
 {
-	return svc->def->provision && svc->def->provision->n;
+	return svc->def->provision && (svc->def->provision->kind != Y_LIST || svc->def->provision->n);
 }
 
 /* The service's own steps run when its containers are healthy, and after what was made for its claims. */

@@ -68,6 +68,10 @@ static int load(struct planner *pl, const char *name, struct service_def **ret, 
 	struct found f;
 	if (!roots_service(&pl->roots, pl->arena, name, &f))
 		return err_set(err, ERR_CONFIG, "there is no service '%s'", name);
+	if (f.also) {
+		err_set(err, ERR_CONFIG, "%s: there is a service '%s' in the layer %s as well", f.shown, name, f.also);
+		return err_hint(err, "names of services are unique");
+	}
 	*ret = service_load(pl->arena, f.path, f.shown, f.layer, err);
 	return *ret ? 0 : -1;
 }
@@ -96,6 +100,9 @@ int plan_services(struct planner *pl, struct err *err)
 	for (size_t i = 0; i < p->exclude.n; i++)
 		if (check_exists(pl, p->exclude.v[i], "exclude", err) < 0)
 			return -1;
+		else if (is_always(pl, p->exclude.v[i]->text))
+			return ynode_err(p->exclude.v[i], err, "exclude: '%s' is part of every appliance",
+				p->exclude.v[i]->text);
 	const char *const *names = roots_services(&pl->roots, pl->arena);
 	size_t n = 0;
 	while (names[n])

@@ -53,7 +53,7 @@ static int string(struct toml *t)
 {
 	char quote = *t->p;
 	size_t n = t->p[1] == quote && t->p[2] == quote ? 3 : 1;
-	const char end[4] = {quote, n == 3 ? quote : '\0', n == 3 ? quote : '\0', '\0'};
+	const char end[4] = {quote, n == 3 ? quote : '\0', n == 3 ? quote : '\0'};
 	t->p += n;
 	while (strncmp(t->p, end, n) != 0) {
 		if (!*t->p || (*t->p == '\n' && n == 1))
@@ -133,12 +133,45 @@ static int sequence(struct toml *t, char end, int (*item)(struct toml *))
 	return 0;
 }
 
+/* 1_000, 0xff, -1.5e3: what strtod and friends take, with single underscores between digits. */
+static bool is_number(const char *s, size_t n)
+{
+	static const char digits[] = "0123456789_";
+	const char *end = s + n;
+	s += *s == '+' || *s == '-';
+	if (s + 2 < end && s[0] == '0' && strchr("xob", s[1]))
+		return s + 2 + strspn(s + 2, "0123456789abcdefABCDEF_") == end;
+	size_t whole = strspn(s, digits);
+	s += whole;
+	if (whole && *s == '.') {
+		size_t fraction = strspn(s + 1, digits);
+		if (!fraction)
+			return false;
+		s += 1 + fraction;
+	}
+	if (whole && s < end && (*s == 'e' || *s == 'E')) {
+		s += 1 + (s[1] == '+' || s[1] == '-');
+		size_t exponent = strspn(s, digits);
+		s += exponent;
+		whole = exponent;
+	}
+	return whole && s == end;
+}
+
+/* 1979-05-27, 07:32:00.5, 1979-05-27T07:32:00Z. */
+static bool is_date(const char *s, size_t n)
+{
+	bool begins = strspn(s, "0123456789") == 4 && s[4] == '-';
+	begins |= strspn(s, "0123456789") == 2 && s[2] == ':';
+	return begins && strspn(s, "0123456789-:.+TtZz") >= n;
+}
+
 /* Numbers, dates, true, false, inf, nan. */
 static int bare(struct toml *t)
 {
 	static const char *const words[] = {"true", "false", "inf", "nan", "+inf", "-inf", "+nan", "-nan"};
 	size_t n = strspn(t->p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.:");
-	bool ok = n && strchr("0123456789", t->p[strspn(t->p, "+-")]) && t->p[strspn(t->p, "+-")];
+	bool ok = is_number(t->p, n) || is_date(t->p, n);
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		ok |= strlen(words[i]) == n && !strncmp(words[i], t->p, n);
 	t->p += n;

@@ -39,6 +39,10 @@ static void test_toml(void **state)
 	bad("a\n", 1, "expected '=' after a key");
 	bad("= 1\n", 1, "expected a key");
 	bad("a = text\n", 1, "expected a value (texts are quoted)");
+	good("d = 1979-05-27\nt = 07:32:00.25\ne = 1e-9\no = 0o17\n");
+	bad("a = 192.0.2.11\n", 1, "expected a value (texts are quoted)");
+	bad("a = 1.\n", 1, "expected a value (texts are quoted)");
+	bad("a = 1e\n", 1, "expected a value (texts are quoted)");
 	bad("a = 1\nb = \n", 2, "expected a value (texts are quoted)");
 	bad("a = \"open\nb = 1\n", 1, "a string without its end");
 	bad("a = '''open\n\n", 3, "a string without its end");

@@ -47,14 +47,25 @@ static uint64_t machine_start(void)
 	return ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK);
 }
 
+static uint64_t clock_ms(clockid_t clock)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 uint64_t agent_ms(void)
 {
 	static _Atomic uint64_t start = UINT64_MAX;
-	struct timespec t;
 	if (start == UINT64_MAX)
 		start = machine_start();
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - start;
+	return clock_ms(CLOCK_BOOTTIME) - start;
+}
+
+uint64_t agent_monotonic_ms(uint64_t usec)
+{
+	uint64_t ago = clock_ms(CLOCK_MONOTONIC) - usec / 1000, now = agent_ms();
+	return ago < now ? now - ago : 0;
 }
 
 time_t agent_time(const struct agent *a)

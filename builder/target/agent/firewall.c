@@ -237,6 +237,31 @@ int firewall_parse(const struct machine *m, const char *listing, json_t *list, s
 	return 0;
 }
 
+static json_int_t packets_of(const void *refusal)
+{
+	return json_integer_value(json_object_get(*(json_t *const *)refusal, "packets"));
+}
+
+static int more_packets_first(const void *a, const void *b)
+{
+	return packets_of(a) < packets_of(b) ? 1 : packets_of(a) > packets_of(b) ? -1 : 0;
+}
+
+/* Takes `list`. */
+static json_t *most_first(json_t *list)
+{
+	size_t n = json_array_size(list);
+	_cleanup_free_ json_t **v = xcalloc(n + 1, sizeof *v);
+	json_t *out = json_array();
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_array_get(list, i);
+	qsort(v, n, sizeof *v, more_packets_first);
+	for (size_t i = 0; i < n; i++)
+		json_array_append(out, v[i]);
+	json_decref(list);
+	return out;
+}
+
 json_t *firewall_refusals(const struct machine *m, struct err *err)
 {
 	static const char *const families[] = {"bridge", "inet"};
@@ -249,5 +274,5 @@ json_t *firewall_refusals(const struct machine *m, struct err *err)
 			return NULL;
 		}
 	}
-	return list;
+	return most_first(list);
 }

@@ -64,6 +64,8 @@ static json_t *services(const struct agent *a, const struct health_table *t, siz
 	json_t *list = json_array();
 	for (size_t i = 0; i < a->m.n_services; i++) {
 		const struct service *s = &a->m.services[i];
+		if (!s->containers[0])
+			continue; /* part of the OS: nothing of it can be asked */
 		enum health_state worst = HEALTH_HEALTHY;
 		json_t *containers = json_array();
 		for (const char *const *n = s->containers; *n; n++) {

@@ -74,11 +74,60 @@ static json_t *boot(const struct agent *a)
 	return j;
 }
 
+/* The container whose unit this is. */
+static json_t *container_of(json_t *status, const char *unit)
+{
+	json_t *services = json_object_get(status, "services");
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		json_t *list = json_object_get(json_array_get(services, i), "containers");
+		for (size_t k = 0; k < json_array_size(list); k++)
+			if (str_eq(json_string_value(json_object_get(json_array_get(list, k), "unit")), unit))
+				return json_array_get(list, k);
+	}
+	return NULL;
+}
+
+/*
+ * `wait` saw a container first when podman had started it; systemd knows when its unit was begun. Answers come as
+ * blocks of lines, in the order of the units.
+ */
+static void unit_starts(const struct agent *a, json_t *status)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, lines = STRVEC_INIT;
+	strvec_addl(&argv, "systemctl", "show", "--property=Id", "--property=InactiveExitTimestampMonotonic", NULL);
+	for (size_t i = 0; i < a->m.n_containers; i++)
+		strvec_add(&argv, a->m.containers[i].unit);
+	if (!a->m.n_containers || proc_run((const char *const *)argv.v,
+					  &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
+		return;
+	str_split(&lines, strbuf_cstr(&out), "\n");
+	const char *unit = NULL;
+	uint64_t begun = 0;
+	for (size_t i = 0; i < lines.n; i++) {
+		if (str_starts(lines.v[i], "Id="))
+			unit = lines.v[i] + 3;
+		else if (!str_starts(lines.v[i], "InactiveExitTimestampMonotonic=") ||
+			 !str_to_u64(strchr(lines.v[i], '=') + 1, &begun))
+			continue;
+		json_t *c = unit && begun ? container_of(status, unit) : NULL;
+		uint64_t healthy = (uint64_t)json_integer_value(json_object_get(c, "healthy_ms"));
+		if (!c)
+			continue;
+		/* a unit that was restarted since has a younger start than the health we know of */
+		if (agent_monotonic_ms(begun) <= healthy)
+			json_object_set_new(c, "started_ms", json_integer((json_int_t)agent_monotonic_ms(begun)));
+		unit = NULL, begun = 0;
+	}
+}
+
 void status_details(const struct agent *a, json_t *status)
 {
 	_cleanup_err_ struct err ignored = ERR_INIT;
 	_cleanup_strbuf_ struct strbuf overlap = STRBUF_INIT;
 	json_object_set_new(status, "certificates", certificates(a));
+	unit_starts(a, status);
 	json_t *refusals = firewall_refusals(&a->m, &ignored);
 	json_object_set_new(status, "refusals", refusals ? refusals : json_array());
 	json_t *b = boot(a);

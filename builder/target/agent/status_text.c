@@ -75,7 +75,7 @@ static void service_rows(const json_t *status, struct strbuf *out)
 			uint64_t from = num_of(c, "started_ms"), to = num_of(c, "healthy_ms");
 			strbuf_addf(out, "  %-16s %-20s %-10s", k ? "" : str_of(s, "name"), str_of(c, "name"),
 				str_of(c, "health"));
-			if (to > from)
+			if (to >= from && to)
 				strbuf_addf(out, " %7.1f s", (double)(to - from) / 1000);
 			if (num_of(c, "restarts"))
 				strbuf_addf(out, "  restarted %" PRIu64 " times", num_of(c, "restarts"));

@@ -97,22 +97,41 @@ void modules_load(struct modules *m, const char *name)
 	}
 }
 
+static bool read_line_after(const char *path, const char *key, char *ret, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false;
+	ret[n] = '\0';
+	char *at = *key ? strstr(ret, key) : ret;
+	if (!at)
+		return false;
+	at += strlen(key);
+	size_t len = strcspn(at, "\n");
+	memmove(ret, at, len);
+	ret[len] = '\0';
+	return true;
+}
+
+/* Some buses (MMC) tell the alias in uevent only. */
 static void coldplug_device(struct modules *m, const char *bus, const char *device)
 {
-	char path[1024], modalias[1024];
+	char path[1024], text[2048];
+	int n = snprintf(path, sizeof path, "/sys/bus/%s/devices/%s/modalias", bus, device);
 
-	if (snprintf(path, sizeof path, "/sys/bus/%s/devices/%s/modalias", bus, device) >= (int)sizeof path)
+	if (n >= (int)sizeof path)
 		return;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	ssize_t n = read(fd, modalias, sizeof modalias - 1);
-	close(fd);
-	if (n <= 0)
-		return;
-	modalias[n] = '\0';
-	modalias[strcspn(modalias, "\n")] = '\0';
-	modules_match(m, modalias, modules_load);
+	bool known = read_line_after(path, "", text, sizeof text);
+	if (!known) {
+		memcpy(path + n - 8, "uevent", 7);
+		known = read_line_after(path, "MODALIAS=", text, sizeof text);
+	}
+	if (known)
+		modules_match(m, text, modules_load);
 }
 
 static void coldplug_bus(struct modules *m, const char *bus)

@@ -4,7 +4,9 @@
  */
 #include "agentfix.h"
 #include "base/proc.h"
+#include "target/agent/ca.h"
 #include "target/agent/record.h"
+#include "target/agent/render.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
@@ -84,7 +86,7 @@ static void with_steps(struct fix *f, unsigned port, const char *steps)
 	_cleanup_free_ char *health = port ? xasprintf("{\"kind\":\"tcp\",\"port\":%u,\"timeout\":500}", port)
 					   : xstrdup("{\"kind\":\"none\"}");
 	_cleanup_free_ char *text =
-		xasprintf("{\"kiln\":1,\"name\":\"t\",\"network\":{\"name\":\"kiln\",\"bridge\":\"kiln0\",\"subnet\":"
+		xasprintf("{\"kiln\":1,\"name\":\"t\",\"epoch\":1763900000,\"network\":{\"name\":\"kiln\",\"bridge\":\"kiln0\",\"subnet\":"
 			  "\"127.0.0.0/24\"},"
 			  "\"containers\":[{\"name\":\"db-1\",\"service\":\"db\",\"unit\":\"a.service\",\"address\":20,"
 			  "\"health\":%s},"
@@ -207,8 +209,8 @@ static void masked(void **state)
 		"url $B64; exit 3\"]},"
 		"\"env\":{\"PW\":\"${secret:db/pw}\",\"B64\":\"${secret:db/"
 		"pw|b64}\"},\"retry\":{\"every\":10,\"for\":1}}]");
-	assert_fails(provision(f), f,
-		"provision db: fails: sh in db-1 failed with exit status 3\npassword ***\nurl ***\n");
+	assert_fails(
+		provision(f), f, "provision db: fails: sh in db-1 failed with exit status 3\npassword ***\nurl ***\n");
 	_cleanup_json_ json_t *j = shown(f);
 	assert_string_equal(json_string_value(json_object_get(j, "state")), "failed");
 	assert_string_equal(json_string_value(json_object_get(j, "answer")),
@@ -276,6 +278,48 @@ static void http_save(void **state)
 	assert_non_null(strstr(s.asked.s, "\r\n\r\nt=t0ken-7%26\n"));
 	server_stop(&s);
 	how(f, "create: done, use: done");
+}
+
+/* https: only a server with a certificate of the appliance's CA for that address gets to see the request. */
+static void https_verified(void **state)
+{
+	struct fix *f = *state;
+	const unsigned port = 20000 + (unsigned)getpid() % 20000;
+	_cleanup_free_ char *steps =
+		xasprintf("[{\"name\":\"a\",\"http\":{\"to\":\"db-1\",\"port\":%u,\"scheme\":\"https\","
+			  "\"path\":\"/\"},\"retry\":{\"every\":100,\"for\":3000}}]",
+			port);
+	with_steps(f, 0, steps);
+	assert_works(path_mkdirs(f->a.run, &f->err), f);
+	assert_works(render_ca(&f->a, &f->err), f);
+	_cleanup_free_ char *key = path_join(f->dir, "key.pem"), *cert = path_join(f->dir, "cert.pem"),
+			    *accept = xasprintf("127.0.0.20:%u", port);
+	const char *const make[] = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+		"-nodes", "-subj", "/CN=other", "-addext", "subjectAltName=IP:127.0.0.20", "-keyout", key, "-out", cert,
+		NULL};
+	assert_works(proc_run(make, NULL, &f->err), f);
+	for (int own = 1; own >= 0; own--) {
+		const struct secret s = {.id = "db/tls",
+			.certificate = true,
+			.names = (const char *const[]){"db", NULL},
+			.containers = (const char *const[]){"db-1", NULL}};
+		assert_true(ca_leaf_ensure(&f->a, &s, &f->err) >= 0);
+		_cleanup_free_ char *own_key = path_join(f->dir, "state/secrets/db/tls/key.pem"),
+				    *own_cert = path_join(f->dir, "state/secrets/db/tls/cert.pem"),
+				    *record = path_join(f->dir, "state/provision/db.json");
+		const char *const server[] = {"openssl", "s_server", "-quiet", "-www", "-accept", accept, "-key",
+			own ? own_key : key, "-cert", own ? own_cert : cert, NULL};
+		struct proc p;
+		assert_works(proc_start(&p, server, NULL, &f->err), f);
+		unlink(record);
+		int r = provision(f);
+		proc_kill(&p);
+		if (own)
+			assert_works(r, f);
+		else
+			assert_non_null(strstr(f->err.msg, "certificate"));
+		assert_int_equal(r, own ? 0 : -1);
+	}
 }
 
 /* An answer that was not expected, echoing what it was sent. */
@@ -457,7 +501,8 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {TEST(exec_once), TEST(runs_again_when_changed), TEST(unless_so),
-		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(http_refused), TEST(first_healthy),
-		TEST(waits), TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives), TEST(killed)};
+		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(https_verified), TEST(http_refused),
+		TEST(first_healthy), TEST(waits), TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives),
+		TEST(killed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

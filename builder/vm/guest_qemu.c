@@ -132,7 +132,7 @@ static int exec(
 {
 	struct qemu_guest *q = g->own;
 	_cleanup_free_ char *port = xasprintf("%u", q->forwards[0].host);
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT, said = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 
 	if (!g->spec.nic)
 		return err_set(err, ERR_TEST, "a machine without network cannot be reached for commands");

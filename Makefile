@@ -81,6 +81,11 @@ fuzz-targets: $(FUZZ_BIN)
 deps:
 	@builder/scripts/deps
 
+# The core profile, built and booted: ends with the table of healthy services.
+appliance: deps
+	@$(MAKE) --no-print-directory all
+	$(B)/kiln test profiles/core.yaml --scenario first-boot
+
 # Tests by level (docs/testing.md): quick 3 minutes, check 45, full as long as it takes. T=PATTERN picks some.
 check-quick: all agent unit
 	@builder/tests/run quick $(B) $(T)
@@ -111,6 +116,6 @@ format-check:
 clean:
 	rm -rf $(B) build-*
 
-.PHONY: all agent unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
+.PHONY: all agent appliance unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -251,6 +251,8 @@ static int conclude(const struct verdicts *vs, const char *report, struct err *e
 		_cleanup_free_ char *text = json_canonical(j);
 		fputs(text, stdout);
 	} else {
+		if (vs->n)
+			verdict_print_services(stdout, &vs->v[vs->n - 1]);
 		printf("%zu passed, %zu failed, %zu skipped\n", counts[VERDICT_PASSED], counts[VERDICT_FAILED],
 			counts[VERDICT_SKIPPED]);
 	}

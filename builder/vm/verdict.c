@@ -79,6 +79,35 @@ void verdict_print(FILE *f, const struct verdict *v)
 	}
 }
 
+void verdict_print_services(FILE *f, const struct verdict *v)
+{
+	json_t *boot = json_array_get(v->boots, json_array_size(v->boots) ? json_array_size(v->boots) - 1 : 0);
+	json_t *services = json_object_get(boot, "services"), *s, *c;
+	size_t i, k;
+
+	if (!json_array_size(services))
+		return;
+	fprintf(f, "\n%-14s %-16s %-10s %s\n", "LAYER", "SERVICE", "HEALTH", "CONTAINERS (seconds to healthy)");
+	json_array_foreach(services, i, s)
+	{
+		if (!json_array_size(json_object_get(s, "containers")))
+			continue;
+		fprintf(f, "%-14s %-16s %-10s", json_string_value(json_object_get(s, "layer")),
+			json_string_value(json_object_get(s, "name")), json_string_value(json_object_get(s, "health")));
+		json_array_foreach(json_object_get(s, "containers"), k, c)
+		{
+			double from = json_number_value(json_object_get(c, "started_ms"));
+			double to = json_number_value(json_object_get(c, "healthy_ms"));
+			fprintf(f, " %s (%.1f)", json_string_value(json_object_get(c, "name")),
+				to > from ? (to - from) / 1000 : 0);
+		}
+		fputc('\n', f);
+	}
+	json_t *ready = json_object_get(boot, "ready_ms");
+	if (json_is_integer(ready))
+		fprintf(f, "ready %.1f s after the kernel started\n", (double)json_integer_value(ready) / 1000);
+}
+
 static json_t *step_json(const struct verdict_step *s)
 {
 	return json_pack("{s:s, s:s, s:f, s:s?}", "name", s->name, "outcome",

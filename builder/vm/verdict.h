@@ -38,6 +38,8 @@ void verdicts_count(const struct verdicts *vs, size_t counts[3]); /* scenarios b
 
 /* For people: one line per step. */
 void verdict_print(FILE *f, const struct verdict *v);
+/* The services of the last boot that reported them: a table by layer. Prints nothing when there was none. */
+void verdict_print_services(FILE *f, const struct verdict *v);
 json_t *verdicts_json(const struct verdicts *vs);
 /* JUnit XML, as CI systems read it. The caller frees it. */
 char *verdicts_junit(const struct verdicts *vs);

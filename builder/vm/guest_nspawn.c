@@ -7,15 +7,19 @@
 #include "vm/guest.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { END_MS = 20000 };
 
 struct nspawn_guest {
 	struct proc proc;
@@ -47,9 +51,35 @@ static void unmount(const struct guest *g, const char *name, bool *mounted)
 	*mounted = false;
 }
 
+/* The machine's first process: the only child of the only child of nspawn. 0 when there is none yet. */
+static pid_t leader(const struct nspawn_guest *n)
+{
+	pid_t pid = n->proc.pid;
+	char path[64], buf[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	pid = fgets(buf, sizeof buf, f) ? (pid_t)atoi(buf) : 0;
+	fclose(f);
+	return pid;
+}
+
+/*
+ * The power cut: the machine's first process is killed, and with it the kernel ends all others. Only then is nothing
+ * left that writes to its disk.
+ */
 static void stop(struct nspawn_guest *n)
 {
+	pid_t pid = n->proc.pid > 0 ? leader(n) : 0;
+	_cleanup_fd_ int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (fd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 	proc_kill(&n->proc);
+	if (fd >= 0)
+		(void)poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, END_MS);
 	lines_release(&n->report);
 	n->end = VM_OFF;
 }
@@ -73,9 +103,12 @@ static void release(struct guest *g)
 static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 {
 	_cleanup_free_ char *file = in_dir(g, "var.ext4"), *at = in_dir(g, "var");
-	_cleanup_fd_ int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_fd_ int fd = -1;
 	const char *const mkfs[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-L", "var", file, NULL};
 
+	if (path_remove(file, err) < 0)
+		return -1;
+	fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, (off_t)(g->spec.disk ? g->spec.disk : UINT64_C(8) << 30)) < 0)
 		return err_sys(err, errno, "make %s", file);
 	if (proc_run(mkfs, NULL, err) < 0 || path_mkdirs(at, err) < 0 ||
@@ -90,6 +123,9 @@ static int listen_for_report(struct guest *g, struct nspawn_guest *n, struct err
 	_cleanup_free_ char *dir = in_dir(g, "report"), *path = path_join(dir, "socket");
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
+	if (n->listener >= 0)
+		close(n->listener); /* with what the machine of before the start still had to say */
+	n->listener = -1;
 	if (path_mkdirs(dir, err) < 0 || path_remove(path, err) < 0)
 		return -1;
 	if (strlen(path) >= sizeof a.sun_path)
@@ -134,7 +170,7 @@ static int fresh(struct guest *g, struct err *err)
 	if (mount_file(g->spec.store, store, "loop,ro,nodev", err) < 0)
 		return -1;
 	n->mounted_store = true;
-	return make_var(g, n, err) < 0 ? -1 : listen_for_report(g, n, err);
+	return make_var(g, n, err);
 }
 
 static int start(struct guest *g, struct err *err)
@@ -157,6 +193,8 @@ static int start(struct guest *g, struct err *err)
 	if (n->console.fd < 0 && (n->console.fd = open(log, O_RDONLY | O_CLOEXEC)) < 0)
 		return err_sys(err, errno, "open %s", log);
 	lines_release(&n->report);
+	if (listen_for_report(g, n, err) < 0)
+		return -1;
 	if (proc_start(&n->proc, argv, &(struct proc_opts){.env = env, .out = out}, err) < 0)
 		return err_hint(err, "apt-get install systemd-container");
 	n->end = VM_RUNNING;
@@ -186,21 +224,6 @@ static enum vm_end look(struct guest *g)
 static void cut(struct guest *g)
 {
 	stop(g->own);
-}
-
-/* The machine's first process: the only child of the only child of nspawn. 0 when there is none yet. */
-static pid_t leader(const struct nspawn_guest *n)
-{
-	pid_t pid = n->proc.pid;
-	char path[64], buf[64];
-
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return 0;
-	pid = fgets(buf, sizeof buf, f) ? (pid_t)atoi(buf) : 0;
-	fclose(f);
-	return pid;
 }
 
 static int button(struct guest *g, struct err *err)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "vm/interrupt.h"
 #include <regex.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,10 @@ static int wait_for(struct play *p, uint64_t within_ms, bool (*fn)(struct play *
 			strbuf_addf(&p->why, "the machine %s", end_name(e));
 			return 1;
 		}
+		if (interrupt_came()) {
+			strbuf_adds(&p->why, "interrupted");
+			return 1;
+		}
 		if (vm_ms() >= end) {
 			strbuf_addf(&p->why, "not within %.0f s", (double)within_ms / 1000);
 			return 1;
@@ -231,7 +236,7 @@ static int step_console(struct play *p, const struct scenario_step *s, struct er
 
 	(void)err;
 	/* A machine that stops with the reason on its console has shown it all the same. */
-	while (!console_shows(p, s) && vm_ms() < end) {
+	while (!console_shows(p, s) && vm_ms() < end && !interrupt_came()) {
 		enum vm_end e = p->g.engine->look(&p->g);
 		listen_to(p);
 		if (e != VM_RUNNING)
@@ -302,7 +307,7 @@ static int step_run(struct play *p, const struct scenario_step *s, struct err *e
 		strbuf_reset(&p->why);
 		listen_to(p);
 		int r = run_once(p, s, t < end ? end - t : 1, err);
-		if (r <= 0 || !s->retry || vm_ms() + 1000 >= end)
+		if (r <= 0 || !s->retry || vm_ms() + 1000 >= end || interrupt_came())
 			return r;
 		usleep(1000000);
 	}
@@ -458,10 +463,13 @@ int play_scenario(const struct scenario *s, const struct guest_engine *e, const 
 {
 	struct play p = {.s = s, .v = v, .saved = json_object()};
 	uint64_t begun = vm_ms();
+	interrupt_catch();
 	int r = guest_create(&p.g, e, spec, err);
 
 	for (size_t i = 0; r == 0 && i < s->steps.n; i++)
 		r = play_step(&p, &s->steps.v[i], err);
+	if (interrupt_came())
+		r = interrupt_error(err);
 	if (p.g.own)
 		end_of_boot(&p);
 	json_decref(p.status);

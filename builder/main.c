@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"lock", cmd_lock, "pin every input to what the mirror has now"},
 	{"fetch", cmd_fetch, "download what the lock names; after this, no network"},
 	{"build", cmd_build, "make the images of a profile"},
+	{"run", cmd_run, "boot it for a person: ports forwarded, console shown"},
 	{"test", cmd_test, "boot them, play the scenarios, report"},
 	{"inspect", cmd_inspect, "what is inside a disk image: partitions, OS, packages, containers"},
 	{NULL, NULL, NULL},

@@ -8,11 +8,11 @@
 
 /* Options that every command understands; cmd_options() takes them out of argv before the command sees the rest. */
 struct cmd_globals {
-	bool json;    /* --json: results for machines */
-	bool timings; /* --timings: seconds by step at the end */
-	bool explain; /* --explain: why each step runs */
-	bool offline; /* --offline: never touch the network */
-	unsigned jobs; /* -j N; 0: one per core */
+	bool json;	   /* --json: results for machines */
+	bool timings;	   /* --timings: seconds by step at the end */
+	bool explain;	   /* --explain: why each step runs */
+	bool offline;	   /* --offline: never touch the network */
+	unsigned jobs;	   /* -j N; 0: one per core */
 	const char *cache; /* --cache DIR; NULL: the default */
 	const char *out;   /* --out DIR; NULL: ./out */
 };
@@ -21,8 +21,8 @@ extern struct cmd_globals cmd_globals;
 /* The one argument of a command that takes a profile and no options of its own, or NULL. */
 const char *cmd_profile(int argc, char **argv, struct err *err);
 /*
- * The value of "--name VALUE" or "--name=VALUE" at argv[*i] (which is moved past it), or NULL when another option stands
- * there. When the value is missing *i becomes -1.
+ * The value of "--name VALUE" or "--name=VALUE" at argv[*i] (which is moved past it), or NULL when another option
+ * stands there. When the value is missing *i becomes -1.
  */
 const char *cmd_value(const char *name, int argc, char **argv, int *i);
 

@@ -6,11 +6,9 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "cmd/subject.h"
 #include "config/roots.h"
 #include "config/scenario.h"
-#include "steps/build.h"
-#include "steps/inputs.h"
-#include "tree/namespace.h"
 #include "vm/play.h"
 #include "vm/verdict.h"
 #include <string.h>
@@ -20,18 +18,6 @@ struct test_opts {
 	struct strvec scenarios; /* names asked for */
 	const struct guest_engine *engine;
 	const char *junit, *report;
-};
-
-/* What there is to boot. */
-struct subject {
-	struct appliance *a; /* NULL: a bare image */
-	struct cache *cache;
-	struct build_result built;
-	const char *profile; /* its name, or the image's path */
-	char *image;
-	const char *arch;
-	uint64_t memory, disk;
-	unsigned cpus;
 };
 
 static const struct guest_engine *engine_named(const char *name, struct err *err)
@@ -77,48 +63,6 @@ static int parse_options(int argc, char **argv, struct test_opts *o, struct err 
 		return 0;
 	err_set(err, ERR_USAGE, "test: a profile or an image is missing");
 	return err_hint(err, "for example: kiln test profiles/core.yaml");
-}
-
-static int build_subject(struct subject *s, const struct test_opts *o, struct err *err)
-{
-	_cleanup_lock_ struct lock lock = {0};
-
-	if (!str_ends(o->target, ".yaml")) {
-		if (o->engine == &guest_nspawn)
-			return err_set(err, ERR_USAGE, "test: the nspawn engine boots a profile's trees, not an image");
-		s->image = xstrdup(o->target);
-		s->profile = o->target;
-		s->arch = "amd64";
-		s->memory = UINT64_C(2) << 30;
-		return cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
-	}
-	if (!(s->a = appliance_load(o->target, err)) || ns_check(err) < 0 ||
-		cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
-		inputs_ready(s->a, s->cache, cmd_globals.offline, &lock, err) < 0)
-		return -1;
-	struct build_opts opts = {.cache = s->cache,
-		.out = cmd_globals.out ? cmd_globals.out : "out",
-		.jobs = cmd_globals.jobs,
-		.explain = cmd_globals.explain,
-		.trees_only = o->engine == &guest_nspawn};
-	if (build_run(s->a, &lock, &opts, &s->built, err) < 0)
-		return -1;
-	if (!opts.trees_only)
-		s->image = xasprintf("%s/%s.raw", opts.out, s->a->name);
-	s->profile = s->a->name;
-	s->arch = s->a->arch;
-	s->memory = s->a->machine_memory ? s->a->machine_memory : UINT64_C(2) << 30;
-	s->disk = s->a->machine_disk;
-	s->cpus = s->a->machine_cpus;
-	return 0;
-}
-
-static void subject_release(struct subject *s)
-{
-	build_result_release(&s->built);
-	appliance_free(s->a);
-	cache_close(s->cache);
-	free(s->image);
 }
 
 static bool list_has(const struct ylist *l, const char *name)
@@ -271,7 +215,7 @@ int cmd_test(int argc, char **argv, struct err *err)
 
 	int r = parse_options(argc, argv, &o, err);
 	if (r == 0)
-		r = build_subject(&s, &o, err);
+		r = subject_build(&s, o.target, o.engine == &guest_nspawn, err);
 	if (r == 0) {
 		_cleanup_free_ char *stem = xstrdup(path_base(s.profile));
 		report = o.report ? xstrdup(o.report)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct guest_spec {
-	const char *dir; /* scratch; the caller makes and removes it */
+	const char *dir;    /* scratch; the caller makes and removes it */
 	const char *report; /* directory for screenshots */
 	const char *arch;
 	uint64_t memory, disk;
@@ -20,6 +20,7 @@ struct guest_spec {
 	const char *clock; /* NULL: now */
 	/* qemu */
 	const char *image, *kernel, *accel_cache;
+	const struct vm_forward *forwards; /* further ports, ended by {0, 0}, or NULL */
 	/* nspawn */
 	const char *root, *store; /* squashfs files */
 };
@@ -53,6 +54,11 @@ struct guest {
 /* Check that the engine can work on this host; then make the machine, off. ERR_TOOL says what is missing. */
 int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err);
 void guest_release(struct guest *g);
+
+/* The ssh command line for a running QEMU guest. The caller frees it. */
+char *guest_qemu_ssh(const struct guest *g);
+/* A free TCP port of the loopback address. Another program may take it before QEMU does: QEMU then says so. */
+int guest_free_port(unsigned *port, struct err *err);
 
 /* For engines: a shell ends with this, and the status of the command is told from that of what carried it. */
 #define GUEST_STATUS "echo \" kiln-status=$?\""

@@ -10,16 +10,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { MAX_FORWARDS = 64 };
+
 struct qemu_guest {
 	struct vm vm;
-	struct vm_forward forwards[2];
+	struct vm_forward forwards[MAX_FORWARDS + 1];
 	char *key; /* private key file */
 	char *credential;
 	const char *credentials[2];
 };
 
-/* A free TCP port of the loopback address. Another program may take it before QEMU does: QEMU then says so. */
-static int free_port(unsigned *port, struct err *err)
+int guest_free_port(unsigned *port, struct err *err)
 {
 	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -85,7 +86,9 @@ static int fresh(struct guest *g, struct err *err)
 		.clock = g->spec.clock,
 		.credentials = q->credentials};
 	q->forwards[0].guest = 22;
-	if (path_remove(log, err) < 0 || free_port(&q->forwards[0].host, err) < 0 ||
+	for (size_t i = 0; g->spec.forwards && g->spec.forwards[i].host && i + 1 < MAX_FORWARDS; i++)
+		q->forwards[i + 1] = g->spec.forwards[i];
+	if (path_remove(log, err) < 0 || guest_free_port(&q->forwards[0].host, err) < 0 ||
 		make_key(q, g->spec.dir, err) < 0 || vm_create(&q->vm, &spec, err) < 0)
 		return -1;
 	q->vm.accel = accel ? accel : vm_accel(g->spec.kernel, g->spec.accel_cache);
@@ -110,6 +113,14 @@ static void cut(struct guest *g)
 static int button(struct guest *g, struct err *err)
 {
 	return vm_button(&((struct qemu_guest *)g->own)->vm, err);
+}
+
+char *guest_qemu_ssh(const struct guest *g)
+{
+	const struct qemu_guest *q = g->own;
+
+	return xasprintf("ssh -i %s -p %u -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@127.0.0.1",
+		q->key, q->forwards[0].host);
 }
 
 /* ssh hands a command line to the machine's shell: each word in single quotes. */

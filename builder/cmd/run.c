@@ -1,0 +1,110 @@
+/* kiln run PROFILE|IMAGE: boot it for a person, with its ports on this machine's loopback address and its console here.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "cmd/subject.h"
+#include "vm/guest.h"
+#include "vm/interrupt.h"
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_PORTS = 62, TICK_MS = 100 };
+
+/* One free port here for each TCP port that the appliance publishes. */
+static int choose_ports(const struct subject *s, struct vm_forward ports[MAX_PORTS + 1], struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; s->a && i < s->a->published.n && n < MAX_PORTS; i++) {
+		const struct publish *p = &s->a->published.v[i];
+		if (strcmp(p->protocol, "tcp") != 0)
+			continue;
+		ports[n].guest = p->host_port;
+		if (guest_free_port(&ports[n].host, err) < 0)
+			return -1;
+		n++;
+	}
+	return 0;
+}
+
+static void show_console(struct guest *g)
+{
+	const char *line;
+
+	while ((line = g->engine->console_line(g)))
+		puts(line);
+	while (g->engine->report_line(g))
+		; /* nobody reads it here, and it must not fill up */
+	fflush(stdout);
+}
+
+static int run_machine(struct guest *g, const struct vm_forward *ports, struct err *err)
+{
+	interrupt_catch();
+	if (g->engine->start(g, err) < 0)
+		return -1;
+	_cleanup_free_ char *ssh = guest_qemu_ssh(g);
+	progress_hide();
+	printf("%s\n", ssh);
+	for (const struct vm_forward *p = ports; p->host; p++)
+		printf("127.0.0.1:%u -> port %u of the machine\n", p->host, p->guest);
+	puts("Ctrl-C pulls the plug; what the machine wrote is gone then. Its console:");
+	for (;;) {
+		show_console(g);
+		enum vm_end end = g->engine->look(g);
+		if (interrupt_came() || end == VM_OFF)
+			return 0;
+		if (end == VM_REBOOT && g->engine->start(g, err) < 0)
+			return -1;
+		if (end == VM_PANIC || end == VM_GONE)
+			return err_set(
+				err, ERR_TOOL, "the machine %s", end == VM_PANIC ? "panicked" : "is gone: QEMU ended");
+		usleep(TICK_MS * 1000);
+	}
+}
+
+static int run_subject(const struct subject *s, struct err *err)
+{
+	struct vm_forward ports[MAX_PORTS + 1] = {{0}};
+	_cleanup_free_ char *accel = cache_path(s->cache, "kvm");
+	const char *tmp = getenv("TMPDIR");
+	_cleanup_free_ char *dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-vm.", err);
+
+	if (!dir || choose_ports(s, ports, err) < 0)
+		return -1;
+	struct guest g;
+	struct guest_spec spec = {.dir = dir,
+		.arch = s->arch,
+		.memory = s->memory,
+		.disk = s->disk,
+		.cpus = s->cpus,
+		.nic = true,
+		.image = s->image,
+		.kernel = s->built.kernel,
+		.accel_cache = accel,
+		.forwards = ports};
+	int r = guest_create(&g, &guest_qemu, &spec, err);
+	if (r == 0)
+		r = run_machine(&g, ports, err);
+	guest_release(&g);
+	_cleanup_err_ struct err cleanup = ERR_INIT;
+	if (path_remove(dir, &cleanup) < 0)
+		log_warn("%s", cleanup.msg);
+	return r;
+}
+
+int cmd_run(int argc, char **argv, struct err *err)
+{
+	struct subject s = {0};
+	const char *target = cmd_profile(argc, argv, err);
+
+	int r = target ? subject_build(&s, target, false, err) : -1;
+	if (r == 0)
+		r = run_subject(&s, err);
+	subject_release(&s);
+	return r;
+}

@@ -1,0 +1,48 @@
+#include "cmd/subject.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "steps/inputs.h"
+#include "tree/namespace.h"
+
+int subject_build(struct subject *s, const char *target, bool trees_only, struct err *err)
+{
+	_cleanup_lock_ struct lock lock = {0};
+
+	if (!str_ends(target, ".yaml")) {
+		if (trees_only)
+			return err_set(err, ERR_USAGE, "the nspawn engine boots a profile's trees, not an image");
+		s->image = xstrdup(target);
+		s->profile = target;
+		s->arch = "amd64";
+		s->memory = UINT64_C(2) << 30;
+		return cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
+	}
+	if (!(s->a = appliance_load(target, err)) || ns_check(err) < 0 ||
+		cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
+		inputs_ready(s->a, s->cache, cmd_globals.offline, &lock, err) < 0)
+		return -1;
+	struct build_opts opts = {.cache = s->cache,
+		.out = cmd_globals.out ? cmd_globals.out : "out",
+		.jobs = cmd_globals.jobs,
+		.explain = cmd_globals.explain,
+		.trees_only = trees_only};
+	if (build_run(s->a, &lock, &opts, &s->built, err) < 0)
+		return -1;
+	if (!opts.trees_only)
+		s->image = xasprintf("%s/%s.raw", opts.out, s->a->name);
+	s->profile = s->a->name;
+	s->arch = s->a->arch;
+	s->memory = s->a->machine_memory ? s->a->machine_memory : UINT64_C(2) << 30;
+	s->disk = s->a->machine_disk;
+	s->cpus = s->a->machine_cpus;
+	return 0;
+}
+
+void subject_release(struct subject *s)
+{
+	build_result_release(&s->built);
+	appliance_free(s->a);
+	cache_close(s->cache);
+	free(s->image);
+}

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #define BODY_MAX (1u << 20)
+#define TIMEOUT_MS 30000
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -26,7 +27,7 @@ static void set_up(CURL *c, const struct http_request *r, struct strbuf *body, c
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, message);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(r->timeout_ms ? r->timeout_ms : 30000));
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(r->timeout_ms ? r->timeout_ms : TIMEOUT_MS));
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, body);
 	if (r->ca) {
@@ -43,6 +44,21 @@ static void set_up(CURL *c, const struct http_request *r, struct strbuf *body, c
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	else if (r->method)
 		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+/* The same words for the same trouble: libcurl's own tell milliseconds, and every probe would look like news. */
+static int no_answer(CURL *c, CURLcode code, const struct http_request *r, const char *message, struct err *err)
+{
+	long sys = 0;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return err_set(err, ERR_NETWORK, "%s:%u: no answer within %llu ms", r->address, r->port,
+			(unsigned long long)(r->timeout_ms ? r->timeout_ms : TIMEOUT_MS));
+	if (code == CURLE_COULDNT_CONNECT)
+		curl_easy_getinfo(c, CURLINFO_OS_ERRNO, &sys);
+	if (sys)
+		return err_set(err, ERR_NETWORK, "%s:%u: %s", r->address, r->port, strerror((int)sys));
+	return err_set(
+		err, ERR_NETWORK, "%s:%u: %s", r->address, r->port, *message ? message : curl_easy_strerror(code));
 }
 
 int http_do(const struct http_request *r, struct http_answer *answer, struct err *err)
@@ -63,8 +79,7 @@ int http_do(const struct http_request *r, struct http_answer *answer, struct err
 	set_up(c, r, &answer->body, message);
 	CURLcode code = curl_easy_perform(c);
 	if (code != CURLE_OK)
-		return err_set(err, ERR_NETWORK, "%s:%u: %s", r->address, r->port,
-			*message ? message : curl_easy_strerror(code));
+		return no_answer(c, code, r, message, err);
 	long status = 0;
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (unsigned)status;

@@ -128,6 +128,23 @@ static void waiting_for_the_dead(void **state)
 	assert_fails(wait_for(f, "x"), f, "wait CONTAINER [PID [TIMEOUT-MS]]: not a number");
 }
 
+/* A reason must not change from probe to probe, or each would be news. */
+static void reasons(void **state)
+{
+	struct fix *f = *state;
+	_cleanup_fd_ int fd = with_port(f, false);
+	struct container c = *machine_container(&f->a.m, "web");
+	const char *const want[] = {"Connection refused", "no answer within 200 ms"};
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		_cleanup_free_ char *text = xasprintf("127.0.0.20:%u: %s", c.health.port, want[i]);
+		c.health.kind = PROBE_HTTP;
+		assert_fails(probe(&c, &f->err), f, text);
+		c.health.kind = PROBE_HTTPS;
+		assert_fails(probe(&c, &f->err), f, text);
+		assert_int_equal(listen(fd, 8), 0); /* it takes connections, and says nothing */
+	}
+}
+
 static void write_health(struct fix *f, enum health_state web, uint64_t beat)
 {
 	struct health_entry v[3] = {{.state = web, .reason = web == HEALTH_HEALTHY ? NULL : (char *)"no answer"},
@@ -330,7 +347,7 @@ static void broken_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(judgement), cmocka_unit_test(backoff), TEST(waiting),
-		TEST(waiting_for_the_dead), TEST(states), TEST(golden), TEST(refusals), TEST(subnets), TEST(moved),
-		TEST(overlaps), TEST(broken_files)};
+		TEST(waiting_for_the_dead), TEST(reasons), TEST(states), TEST(golden), TEST(refusals), TEST(subnets),
+		TEST(moved), TEST(overlaps), TEST(broken_files)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

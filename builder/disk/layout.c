@@ -100,7 +100,7 @@ static int name_parts(const struct layout_want *w, struct layout *l, struct err 
 	static const struct {
 		const char *suffix, *key; /* of the label; for the derived UUID */
 		int half;		  /* of the hash; -1: derived */
-	} names[LAYOUT_PARTS] = {{"", "esp", -1}, {"", "root-a", 0}, {"_verity", "root-a-verity", 1},
+	} names[LAYOUT_PARTS] = {{"", "esp", -1}, {"_root", "root-a", 0}, {"_root_verity", "root-a-verity", 1},
 		{"", "root-b", -1}, {"", "root-b-verity", -1}, {"_store", "store-a", 0},
 		{"_store_verity", "store-a-verity", 1}, {"", "store-b", -1}, {"", "store-b-verity", -1}};
 	const char *root = NULL, *tree = NULL;

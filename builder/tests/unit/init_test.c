@@ -66,7 +66,7 @@ static void test_gpt(void **state)
 	assert_int_equal(p->start * 512, l.parts[PART_ROOT_A].start);
 	assert_int_equal((p->end + 1) * 512, l.parts[PART_ROOT_A].start + l.parts[PART_ROOT_A].size);
 	assert_memory_equal(p->type, l.parts[PART_ROOT_A].type.b, 16);
-	assert_string_equal(v->label, "core_1_verity");
+	assert_string_equal(v->label, "core_1_root_verity");
 	assert_int_equal(gpt_by_label(&g, "core_1_store")->number, 6);
 	assert_null(gpt_by_label(&g, "var"));
 }

@@ -4,8 +4,6 @@
 #include "tree/session.h"
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define DPKG "/var/lib/dpkg"
@@ -13,10 +11,6 @@
 
 /* What the scripts of other packages take for granted, configured before them and in this order. */
 static const char *const bootstrap[] = {"base-passwd", "base-files", "libc6", "dpkg", "mawk"};
-/* Programs that do nothing while packages are configured. */
-static const char *const silenced[] = {
-	"/usr/sbin/update-initramfs", /* kiln makes its own initrd */
-};
 static const char *const environment[][2] = {{"DEBIAN_FRONTEND", "noninteractive"},
 	{"DEBCONF_NONINTERACTIVE_SEEN", "true"}, {"DEBCONF_NOWARNINGS", "yes"}, {"UCF_FORCE_CONFFOLD", "1"},
 	{"SYSTEMD_OFFLINE", "1"}, {"PYTHONHASHSEED", "0"}, {"DPKG_COLORS", "never"}};
@@ -123,30 +117,14 @@ static int unpack_by_dpkg(const struct session *s, struct err *err)
 	return argv.n == n ? 0 : run(s, (const char *const *)argv.v, 0, err);
 }
 
-static int silence(struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(silenced); i++)
-		if (path_exists(silenced[i]) && mount("/usr/bin/true", silenced[i], NULL, MS_BIND, NULL) < 0)
-			return err_sys(err, errno, "silence %s", silenced[i]);
-	return 0;
-}
-
-static int unsilence(struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(silenced); i++)
-		if (path_exists(silenced[i]) && umount2(silenced[i], MNT_DETACH) < 0)
-			return err_sys(err, errno, "restore %s", silenced[i]);
-	return 0;
-}
-
 static int configure_all(const struct session *s, struct err *err)
 {
 	static const char *const argv[] = {"dpkg", "--force-unsafe-io", "--force-confold", "--configure", "-a", NULL};
 
-	if (configure_first(s, err) < 0 || preseed(s, err) < 0 || silence(err) < 0 || unpack_by_dpkg(s, err) < 0 ||
-		run(s, argv, 0, err) < 0)
+	if (configure_first(s, err) < 0 || preseed(s, err) < 0 || shortcuts_begin(err) < 0 ||
+		unpack_by_dpkg(s, err) < 0 || run(s, argv, 0, err) < 0)
 		return -1;
-	return unsilence(err);
+	return shortcuts_end(err);
 }
 
 int scripts_configure(const struct session *s, struct err *err)

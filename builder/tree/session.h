@@ -23,6 +23,14 @@ int database_check(struct err *err);
 int scripts_preinst(const struct session *s, struct err *err);
 int scripts_configure(const struct session *s, struct err *err);
 
+/*
+ * shortcuts.c: while packages are configured, some programs are covered: those whose result kiln makes itself or takes
+ * out again do nothing, and a few scripts run in a form that does the same with fewer processes. Nothing of it stays in
+ * the tree.
+ */
+int shortcuts_begin(struct err *err);
+int shortcuts_end(struct err *err);
+
 /* place.c: what the tree's specification adds and takes out. `fds` belong to `list`. */
 int place_files(const struct file_list *list, const int *fds, struct err *err);
 int place_rest(const struct session *s, struct err *err);

@@ -315,11 +315,14 @@ static int ref_named(const struct scope *s, const struct place *at, const char *
 		vec_push(&names, s->svc->def->claims.v[i].name);
 	for (const struct loopvar *v = s->vars; v; v = v->outer)
 		vec_push(&names, v->name);
-	for (const char *const *r = reserved_names; *r; r++)
+	bool elsewhere = false; /* a fixed word that means something in other places */
+	for (const char *const *r = reserved_names; *r; r++) {
 		vec_push(&names, *r);
+		elsewhere |= !strcmp(*r, head);
+	}
 	vec_push(&names, NULL);
 	place_err(at, err, "${%s}: '%s' is not known here", ref, head);
-	const char *near = str_nearest(head, names.v);
+	const char *near = elsewhere ? NULL : str_nearest(head, names.v);
 	vec_release(&names);
 	return near ? err_hint(err, "did you mean '%s'? A literal ${ is written $${", near)
 		    : err_hint(err, "a literal ${ is written $${");

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OUTPUT_VERSION = 1 };
+enum { OUTPUT_VERSION = 2 };
 
 /*
  * Beside the images lies .NAME.kiln.json: per file the key it was made from and what the file looked like afterwards.

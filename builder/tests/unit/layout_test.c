@@ -108,7 +108,7 @@ static void test_refused(void **state)
 	refuse(&w, "disk layout: \"0123\" is not a root hash");
 	w = want();
 	w.label = "a-name-that-is-too-long_1";
-	refuse(&w, "disk layout: the label \"a-name-that-is-too-long_1_store_verity\" is longer than 36 characters");
+	refuse(&w, "disk layout: the label \"a-name-that-is-too-long_1_root_verity\" is longer than 36 characters");
 	w = want();
 	w.store = UINT64_MAX - 5;
 	refuse(&w, "disk layout: the store is too large");

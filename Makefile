@@ -35,11 +35,25 @@ LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 CMD_OBJ   := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  := $(UNIT_SRC:builder/tests/unit/%.c=$(B)/unit/%)
 
-all: $(B)/kiln
+all: $(B)/kiln $(B)/kiln.bash
 
-$(B)/kiln: $(CMD_OBJ) $(B)/libkiln.a
+$(B)/kiln: $(CMD_OBJ) $(B)/gen/help.o $(B)/libkiln.a
 	@echo "  LD      $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LIBS) $(LDFLAGS)
+
+# --help, completion and man pages have one source: docs/man.
+MAN_SRC   := docs/man/kiln.1.scd $(sort $(wildcard docs/man/kiln-*.1.scd))
+$(B)/gen/help.c: $(MAN_SRC) builder/scripts/genhelp
+	@echo "  GEN     $@"
+	@mkdir -p $(@D)
+	$(Q)builder/scripts/genhelp c $(MAN_SRC) >$@.tmp && mv $@.tmp $@
+$(B)/gen/help.o: $(B)/gen/help.c
+	@echo "  CC      $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/kiln.bash: $(MAN_SRC) builder/scripts/genhelp
+	@echo "  GEN     $@"
+	@mkdir -p $(@D)
+	$(Q)builder/scripts/genhelp bash $(MAN_SRC) >$@.tmp && mv $@.tmp $@
 
 $(B)/libkiln.a: $(LIB_OBJ)
 	@echo "  AR      $@"

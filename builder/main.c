@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "cmd/help.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -14,38 +15,26 @@ struct cmd_globals cmd_globals;
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv, struct err *err);
-	const char *line; /* what it does, in one line */
 };
 
+/* What each does is said by its man page, docs/man/kiln-NAME.1.scd; --help comes from there. */
 static const struct command commands[] = {
-	{"new", cmd_new, "a profile of your own, from a shipped one"},
-	{"plan", cmd_plan, "what will be built: services, claims, ports, budget"},
-	{"lock", cmd_lock, "pin every input to what the mirror has now"},
-	{"fetch", cmd_fetch, "download what the lock names; after this, no network"},
-	{"build", cmd_build, "make the images of a profile"},
-	{"run", cmd_run, "boot it for a person: ports forwarded, console shown"},
-	{"test", cmd_test, "boot them, play the scenarios, report"},
-	{"inspect", cmd_inspect, "what is inside a disk image: partitions, OS, packages, containers"},
-	{NULL, NULL, NULL},
+	{"new", cmd_new},
+	{"plan", cmd_plan},
+	{"lock", cmd_lock},
+	{"fetch", cmd_fetch},
+	{"build", cmd_build},
+	{"run", cmd_run},
+	{"test", cmd_test},
+	{"inspect", cmd_inspect},
+	{NULL, NULL},
 };
 
-static void print_usage(FILE *f)
+static void print_help(const char *command, FILE *f)
 {
-	fputs("usage: kiln COMMAND [OPTIONS]\n\n", f);
-	for (const struct command *c = commands; c->name; c++)
-		fprintf(f, "  %-10s %s\n", c->name, c->line);
-	fputs("\noptions of every command:\n"
-	      "  --json        results for machines, on stdout\n"
-	      "  --timings     seconds by step, at the end\n"
-	      "  --explain     why each step runs\n"
-	      "  --offline     never touch the network\n"
-	      "  -j N          work on N things at once (default: one per core)\n"
-	      "  --cache DIR   downloads and finished steps (default: $XDG_CACHE_HOME/kiln)\n"
-	      "  --out DIR     where images go (default: ./out)\n"
-	      "  -q, -v        say less, say more\n"
-	      "  --help        of kiln or of a command\n"
-	      "  --version\n",
-		f);
+	for (const struct help *h = helps; h->command; h++)
+		if (strcmp(h->command, command) == 0)
+			fputs(h->text, f);
 }
 
 const char *cmd_value(const char *name, int argc, char **argv, int *i)
@@ -159,26 +148,53 @@ static void print_timings(void)
 	}
 }
 
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int run_command(int argc, char **argv, struct err *err)
+{
+	const struct command *c = find_command(argv[0], err);
+	if (!c)
+		return -1;
+	if (asks_for_help(argc, argv)) {
+		print_help(c->name, stdout);
+		return 0;
+	}
+	int r = c->run(argc, argv, err);
+	if (cmd_globals.timings)
+		print_timings();
+	return r;
+}
+
 static int run(int argc, char **argv, struct err *err)
 {
 	argc = take_globals(argc, argv, err);
 	if (argc < 0)
 		return -1;
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		print_usage(argc < 2 ? stderr : stdout);
-		return argc < 2 ? err_set(err, ERR_USAGE, "a command is missing") : 0;
+	if (argc < 2) {
+		print_help("kiln", stderr);
+		return err_set(err, ERR_USAGE, "a command is missing");
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("kiln " KILN_VERSION);
 		return 0;
 	}
-	const struct command *c = find_command(argv[1], err);
-	if (!c)
-		return -1;
-	int r = c->run(argc - 1, argv + 1, err);
-	if (cmd_globals.timings)
-		print_timings();
-	return r;
+	if (strcmp(argv[1], "help") == 0 && argc > 2) {
+		const struct command *c = find_command(argv[2], err);
+		if (c)
+			print_help(c->name, stdout);
+		return c ? 0 : -1;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_help("kiln", stdout);
+		return 0;
+	}
+	return run_command(argc - 1, argv + 1, err);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* `firewall`: a container reaches what it claimed, by port, and nothing else. */
 #include "target/agent/firewall.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include <errno.h>
@@ -62,7 +63,7 @@ static void flow_rules(struct strbuf *out)
 /*
  * Priority -200 (filter), before br_netfilter's own hook at 0: after that one a chain that was loaded before the bridge
  * existed would see no packet at all. A bridge's forward hook cannot reject (the kernel allows that in prerouting and
- * input only), so what is refused is dropped.
+ * input only), so what gets here is dropped.
  */
 static void bridge_table(const struct machine *m, struct strbuf *out)
 {
@@ -73,6 +74,23 @@ static void bridge_table(const struct machine *m, struct strbuf *out)
 				 "\t\tether type arp accept\n");
 	flow_rules(out);
 	strbuf_adds(out, "\t\tether type ip " COUNT "\t\tcounter drop\n\t}\n}\n");
+}
+
+/*
+ * Refused at once instead of by silence: the same judgement where the kernel can reject, before the bridge decides. On
+ * top of the tables, because not every kernel has it (NFT_BRIDGE_REJECT); without it forward drops the same packets.
+ */
+void firewall_refuse_text(const struct machine *m, struct strbuf *out)
+{
+	strbuf_addf(out,
+		"table bridge kiln {\n\tchain refuse {\n"
+		"\t\ttype filter hook prerouting priority -200; policy accept;\n"
+		"\t\tip saddr != %s accept\n\t\tip daddr != %s accept\n"
+		"\t\tip saddr %s accept\n\t\tip daddr %s accept\n",
+		m->subnet, m->subnet, m->gateway, m->gateway);
+	flow_rules(out);
+	strbuf_adds(out, "\t\tether type ip " COUNT "\t\tether type ip meta l4proto tcp reject with tcp reset\n"
+			 "\t\tether type ip meta l4proto udp reject\n\t}\n}\n");
 }
 
 static void egress_rules(const struct machine *m, struct strbuf *out)
@@ -184,6 +202,11 @@ int cmd_firewall(struct agent *a, int argc, char **argv, struct err *err)
 	const char *const load[] = {"nft", "-f", "-", NULL};
 	if (nft(load, text.s, &out, err) < 0)
 		return -1;
+	_cleanup_strbuf_ struct strbuf refuse = STRBUF_INIT;
+	_cleanup_err_ struct err without = ERR_INIT;
+	firewall_refuse_text(&a->m, &refuse);
+	if (nft(load, refuse.s, &out, &without) < 0)
+		log_note("this kernel cannot reject on a bridge: what is refused between containers is dropped");
 	return path_write(path, text.s, text.len, 0644, err);
 }
 

@@ -7,6 +7,8 @@
 
 /* The tables as text for `nft -f -`: replaces what was loaded before, in one transaction. */
 void firewall_text(const struct machine *m, struct strbuf *out);
+/* One more chain, for kernels that can reject on a bridge: refusals are answered instead of passed over in silence. */
+void firewall_refuse_text(const struct machine *m, struct strbuf *out);
 /* [{"from", "to", "protocol", "port", "packets"}], most refused first; names of containers where the address is one's.
  */
 json_t *firewall_refusals(const struct machine *m, struct err *err);

@@ -10,21 +10,22 @@ struct command {
 	const char *name;
 	int (*run)(struct agent *a, int argc, char **argv, struct err *err);
 	bool problem; /* its failure is shown in the status until it succeeds */
+	int arguments_max;
 	const char *arguments, *summary;
 };
 
 static const struct command commands[] = {
-	{"secrets", cmd_secrets, true, "", "create missing secrets, the CA and its certificates"},
-	{"network", cmd_network, true, "", "write the addresses of this machine's containers"},
-	{"firewall", cmd_firewall, true, "", "load the tables of allowed flows"},
-	{"render", cmd_render, true, "[CONTAINER]", "write files and environments into /run"},
-	{"provision", cmd_provision, false, "ID", "run the steps of one provision that are not done"},
-	{"watch", cmd_watch, false, "", "probe all containers; restart what stays unhealthy"},
-	{"wait", cmd_wait, false, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
-	{"ready", cmd_ready, false, "[--check]", "until everything is healthy and provisioned"},
-	{"status", cmd_status, false, "[--json] [--full] | --follow", "show the state of everything"},
-	{"report", cmd_report, false, "", "send the status to the host"},
-	{"renew", cmd_renew, true, "", "renew certificates that near their end"},
+	{"secrets", cmd_secrets, true, 0, "", "create missing secrets, the CA and its certificates"},
+	{"network", cmd_network, true, 0, "", "write the addresses of this machine's containers"},
+	{"firewall", cmd_firewall, true, 0, "", "load the tables of allowed flows"},
+	{"render", cmd_render, true, 1, "[CONTAINER]", "write files and environments into /run"},
+	{"provision", cmd_provision, false, 1, "ID", "run the steps of one provision that are not done"},
+	{"watch", cmd_watch, false, 0, "", "probe all containers; restart what stays unhealthy"},
+	{"wait", cmd_wait, false, 3, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
+	{"ready", cmd_ready, false, 1, "[--check]", "until everything is healthy and provisioned"},
+	{"status", cmd_status, false, 2, "[--json] [--full] | --follow", "show the state of everything"},
+	{"report", cmd_report, false, 0, "", "send the status to the host"},
+	{"renew", cmd_renew, true, 0, "", "renew certificates that near their end"},
 };
 
 static int usage(FILE *to)
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
 			return usage(o == 'h' ? stdout : stderr);
 	}
 	const struct command *c = optind < argc ? find(argv[optind]) : NULL;
-	if (!c)
+	if (!c || argc - optind - 1 > c->arguments_max)
 		return usage(stderr);
 	umask(022);
 	struct agent a;

@@ -224,6 +224,9 @@ static void golden(void **state)
 	_cleanup_strbuf_ struct strbuf nft = STRBUF_INIT;
 	firewall_text(&f->a.m, &nft);
 	compare_golden(f, "nft.conf", nft.s);
+	strbuf_reset(&nft);
+	firewall_refuse_text(&f->a.m, &nft);
+	compare_golden(f, "nft-refuse.conf", nft.s);
 }
 
 static void refusals(void **state)

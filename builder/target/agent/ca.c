@@ -177,7 +177,7 @@ static int alt_names(const struct agent *a, const struct secret *s, char **ret, 
 		const struct container *c = machine_container(&a->m, *n);
 		if (!c)
 			return err_set(err, ERR_CONFIG, "no container \"%s\"", *n);
-		strbuf_addf(&b, "%sIP:%s", b.len ? "," : "", c->address);
+		strbuf_addf(&b, "%sDNS:%s,IP:%s", b.len ? "," : "", c->name, c->address);
 		if (!*first)
 			*first = xstrdup(c->name);
 	}

@@ -73,6 +73,8 @@ $(B)/kiln-agent: $(B)/builder/target/agent/main.o $(B)/libagent.a $(B)/libkiln.a
 	@echo "  LD      $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LIBS) $(LDFLAGS)
 
+$(B)/builder/tree/shortcuts.o: builder/tree/deb-systemd-helper.sh
+
 # One cmocka program per *_test.c, linked with the whole library.
 $(B)/unit/%: builder/tests/unit/%.c $(B)/libagent.a $(B)/libkiln.a
 	@echo "  TEST    $@"

@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "tree/session.h"
@@ -42,6 +43,19 @@ static const struct rewrite {
 		"case \"\n$CERTS_TRUST\n\" in *\"\n$crt\n\"*) ;; *) false;; esac"},
 };
 
+/* The text of deb-systemd-helper.sh. */
+__asm__(".section .rodata\n"
+	".global deb_systemd_helper, deb_systemd_helper_end\n"
+	"deb_systemd_helper:\n"
+	".incbin \"builder/tree/deb-systemd-helper.sh\"\n"
+	"deb_systemd_helper_end:\n"
+	".previous");
+extern const char deb_systemd_helper[], deb_systemd_helper_end[];
+
+/* A program that is replaced as long as it is the one whose workings are known (init-system-helpers 1.69~deb13u1). */
+#define HELPER "/usr/bin/deb-systemd-helper"
+#define HELPER_SHA256 "a895d5f077651960b6ca4ed9c53f8b36eae422ae170f61c972d0c6579e9f8732"
+
 static int cover(const char *with, const char *path, struct err *err)
 {
 	return mount(with, path, NULL, MS_BIND, NULL) < 0 ? err_sys(err, errno, "cover %s", path) : 0;
@@ -78,6 +92,28 @@ static int rewrite_script(size_t first, size_t end, struct err *err)
 	return cover(copy, path, err);
 }
 
+/* The real one stays in reach for what the short form leaves to it. */
+static int replace_helper(struct err *err)
+{
+	static const char copy[] = SCRATCH "/deb-systemd-helper", brief[] = SCRATCH "/deb-systemd-helper.sh";
+	char hex[HASH_HEX];
+	size_t len;
+
+	if (!path_exists(HELPER))
+		return 0;
+	_cleanup_free_ char *text = path_read(HELPER, SCRIPT_MAX, &len, err);
+	if (!text)
+		return -1;
+	hash_bytes(text, len, hex);
+	if (strcmp(hex, HELPER_SHA256) != 0)
+		return 0;
+	if (path_write(copy, text, len, 0755, err) < 0 ||
+		path_write(brief, deb_systemd_helper, (size_t)(deb_systemd_helper_end - deb_systemd_helper), 0755,
+			err) < 0)
+		return -1;
+	return cover(brief, HELPER, err);
+}
+
 int shortcuts_begin(struct err *err)
 {
 	size_t end;
@@ -93,7 +129,7 @@ int shortcuts_begin(struct err *err)
 		if (rewrite_script(i, end, err) < 0)
 			return -1;
 	}
-	return 0;
+	return replace_helper(err);
 }
 
 static int uncover(const char *path, struct err *err)
@@ -112,5 +148,5 @@ int shortcuts_end(struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(rewrites); i++)
 		if (uncover(rewrites[i].path, err) < 0)
 			return -1;
-	return path_remove(SCRATCH, err);
+	return uncover(HELPER, err) < 0 ? -1 : path_remove(SCRATCH, err);
 }

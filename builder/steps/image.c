@@ -155,8 +155,11 @@ static int make_initrd(const struct step *step, const char *dir, struct err *err
 
 	if (kernel_find(os->all, &k, err) < 0)
 		return -1;
-	struct initrd_spec spec = {
-		.os_lowers = os->all, .kernel = k.version, .init = init, .modules = &s->a->kernel_modules};
+	struct initrd_spec spec = {.os_lowers = os->all,
+		.kernel = k.version,
+		.init = init,
+		.modules = &s->a->kernel_modules,
+		.level = s->a->release ? 19 : 10};
 	return initrd_build(&s->tools, &spec, out, err);
 }
 
@@ -289,6 +292,7 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	step_needs(s->initrd, h, tools);
 	step_needs(s->initrd, h, os);
 	step_needs(s->initrd, h, s->init);
+	hash_field_u64(h, s->a->release);
 	for (size_t i = 0; i < s->a->kernel_modules.n; i++)
 		hash_field(h, s->a->kernel_modules.v[i]);
 	hash_end(h, s->initrd->key);

@@ -91,10 +91,11 @@ static void chain(void **state)
 	make(f);
 	assert_int_equal(verify(f, "kiln.internal", f->a.now), 0);
 	assert_int_equal(verify(f, "auth.kiln.internal", f->a.now), 0);
+	assert_int_equal(verify(f, "front", f->a.now), 0);
 	assert_int_equal(verify(f, "other.example", f->a.now), -1);
 	assert_int_equal(verify(f, "kiln.internal", f->a.now + (LEAF_DAYS + 1) * DAY), -1);
 	_cleanup_free_ char *names = fix_file(f, "state/secrets/front/tls/names");
-	assert_string_equal(names, "DNS:kiln.internal,DNS:*.kiln.internal,IP:10.213.0.10");
+	assert_string_equal(names, "DNS:kiln.internal,DNS:*.kiln.internal,DNS:front,IP:10.213.0.10");
 }
 
 static int64_t days(struct fix *f, const char *file)

@@ -74,7 +74,8 @@ int cmd_build(int argc, char **argv, struct err *err)
 	_cleanup_build_ struct build_result result = {0};
 	struct build_opts opts = {.out = cmd_globals.out ? cmd_globals.out : "out",
 		.jobs = cmd_globals.jobs,
-		.explain = cmd_globals.explain};
+		.explain = cmd_globals.explain,
+		.offline = cmd_globals.offline};
 	int r = formats ? only_formats(a, formats, err) : 0;
 	if (r == 0)
 		r = ns_check(err);

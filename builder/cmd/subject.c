@@ -26,6 +26,7 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 		.out = cmd_globals.out ? cmd_globals.out : "out",
 		.jobs = cmd_globals.jobs,
 		.explain = cmd_globals.explain,
+		.offline = cmd_globals.offline,
 		.trees_only = trees_only};
 	if (build_run(s->a, &lock, &opts, &s->built, err) < 0)
 		return -1;

@@ -25,6 +25,37 @@ struct build {
 	char *version;
 };
 
+/* How many downloads of the lock turn out corrupt when they are read; they are dropped, with a warning each. */
+static size_t drop_corrupt(const struct build *b, struct err *err)
+{
+	size_t dropped = 0;
+
+	for (size_t i = 0; i < b->l->packages.n; i++) {
+		const struct lock_package *p = &b->l->packages.v[i];
+		if (cache_has(b->o->cache, p->sha256, p->size) &&
+			cache_verify(b->o->cache, p->sha256, p->size, err) == 0)
+			dropped++;
+	}
+	return dropped;
+}
+
+/* A download that rotted in the cache is noticed while it is unpacked: drop it, fetch it again, go on. */
+static int unpack(struct build *b, struct err *err)
+{
+	_cleanup_err_ struct err first = ERR_INIT;
+
+	if (trees_unpack(&b->trees, b->o->jobs, &first) == 0)
+		return 0;
+	if (first.kind != ERR_VERIFY || drop_corrupt(b, err) == 0) {
+		err_move(err, &first);
+		return -1;
+	}
+	struct download_opts opts = {.offline = b->o->offline};
+	if (lock_fetch(b->l, b->o->cache, &opts, err) < 0)
+		return -1;
+	return trees_unpack(&b->trees, b->o->jobs, err);
+}
+
 static int run_trees(struct build *b, struct err *err)
 {
 	VEC(struct step *) goals = {0};
@@ -37,7 +68,7 @@ static int run_trees(struct build *b, struct err *err)
 	vec_push(&goals, b->image.init);
 	vec_push(&goals, b->image.agent);
 	vec_push(&goals, (struct step *)NULL);
-	int r = trees_unpack(&b->trees, b->o->jobs, err);
+	int r = unpack(b, err);
 	if (r == 0)
 		r = graph_run(&b->g, goals.v, err);
 	vec_release(&goals);

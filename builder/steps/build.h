@@ -15,6 +15,7 @@ struct build_opts {
 	const char *out; /* directory for images */
 	unsigned jobs;	 /* 0: one per core */
 	bool explain;
+	bool offline;	 /* a corrupt download cannot be fetched again */
 	bool trees_only; /* stop before the disk image: what the nspawn engine boots */
 };
 /* Where everything is; all strings are the caller's, released by build_result_release. */

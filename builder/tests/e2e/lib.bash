@@ -59,3 +59,8 @@ refused() {
         not_ok "$name" "want status $status: $text"$'\n'"got status $got: $said"
     fi
 }
+# test_cache: a cache that all tests of a run share; from an empty one the first test fills it
+test_cache() {
+    mkdir -p "$build/test-cache"
+    (cd "$build/test-cache" && pwd)
+}

@@ -134,4 +134,4 @@ clean:
 
 .PHONY: all agent appliance unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/builder $(B)/unit $(B)/fuzz $(B)/gen -type f -name '*.d' 2>/dev/null)

@@ -14,6 +14,7 @@ static void resolver_release(struct resolver *r)
 	for (size_t i = 0; r->choices && i < r->a->trees.n; i++)
 		vec_release(&r->choices[i].v);
 	free(r->choices);
+	free(r->status);
 	index_release(&r->index);
 	sources_release(&r->sources);
 	apt_root_release(&r->root);
@@ -131,6 +132,11 @@ static int write_status(struct resolver *r, const char *parent, struct err *err)
 		}
 		parent = r->a->trees.v[t].parent;
 	}
+	/* An unchanged file keeps apt's binary cache of it valid: half a second per tree. */
+	if (r->status && strcmp(r->status, strbuf_cstr(&b)) == 0)
+		return 0;
+	free(r->status);
+	r->status = xstrdup(strbuf_cstr(&b));
 	return path_write(path, strbuf_cstr(&b), b.len, 0644, err);
 }
 

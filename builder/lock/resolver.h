@@ -17,6 +17,7 @@ struct resolver {
 	struct sources sources;
 	struct index index;
 	struct choice *choices; /* one per tree */
+	char *status;		/* what the root's status file holds now */
 };
 
 /* Fill a lock with what was chosen. */

@@ -264,8 +264,9 @@ bool transfer_worth_retrying(CURLcode code)
 
 int transfer_explain(CURL *easy, CURLcode code, const char *detail, uint64_t stall_ms, struct err *err)
 {
-	long status = 0, connects = 0;
+	long status = 0, connects = 0, why = 0;
 
+	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &why);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
 	switch (code) {
@@ -275,6 +276,12 @@ int transfer_explain(CURL *easy, CURLcode code, const char *detail, uint64_t sta
 				? "the server redirects to something that is neither http: nor https:"
 			: connects ? "what answers there does not speak HTTP"
 				   : "neither http:, https: nor file:");
+	case CURLE_COULDNT_CONNECT:
+		return err_set(err, ERR_NETWORK, "no connection: %s", why ? strerror((int)why) : detail);
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return err_set(err, ERR_NETWORK, "the name of the server cannot be resolved");
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return err_set(err, ERR_NETWORK, "the name of the proxy cannot be resolved");
 	case CURLE_GOT_NOTHING:
 		return err_set(err, ERR_NETWORK, "the server closed the connection without an answer");
 	case CURLE_TOO_MANY_REDIRECTS:

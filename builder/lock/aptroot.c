@@ -9,7 +9,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+/* Debian's main index, apt's two binary caches of it, and as much again for the one that is being fetched. */
+enum { INDEX_SPACE = 256 << 20 };
+/* apt can wait for ever for a method that ended, on a disk that became full for one. */
+enum { APT_TIMEOUT_MS = 30 * 60 * 1000 };
 
 static void add_setting(struct strbuf *b, const char *key, const char *value)
 {
@@ -92,7 +98,7 @@ int apt_root_open(struct apt_root *r, struct cache *c, const char *key, const ch
 		"etc/sources.list.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial", "log"};
 	_cleanup_free_ char *rel = xasprintf("apt/%s", key), *lock = NULL;
 
-	*r = (struct apt_root){.dir = cache_path(c, rel), .lock_fd = -1};
+	*r = (struct apt_root){.dir = cache_path(c, rel), .cache = cache_dir(c), .lock_fd = -1};
 	r->conf = path_join(r->dir, "apt.conf");
 	if (strpbrk(r->dir, " \t\n\"\\;"))
 		return err_set(err, ERR_USAGE,
@@ -140,11 +146,28 @@ char *apt_root_keyring(const struct apt_root *r, const char *from, struct err *e
 	return path_write(to, bytes, len, 0644, err) < 0 ? NULL : steal(to);
 }
 
+int apt_root_space(const struct apt_root *r, struct err *err)
+{
+	struct statvfs fs;
+
+	if (statvfs(r->dir, &fs) < 0)
+		return err_sys(err, errno, "%s", r->dir);
+	uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (free_bytes >= INDEX_SPACE)
+		return 0;
+	err_set(err, ERR_IO, "cache %s: no room for a package index (%s)", r->cache, str_bytes(INDEX_SPACE));
+	return err_hint(err, "free some space, or put the cache on a larger disk with --cache DIR");
+}
+
 int apt_root_run(const struct apt_root *r, const struct strvec *argv, struct strbuf *out, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
 	_cleanup_err_ struct err why = ERR_INIT;
-	struct proc_opts o = {.env = (const char *const *)r->env.v, .cwd = "/", .capture = out, .capture_err = &said};
+	struct proc_opts o = {.env = (const char *const *)r->env.v,
+		.cwd = "/",
+		.capture = out,
+		.capture_err = &said,
+		.timeout_ms = APT_TIMEOUT_MS};
 
 	if (proc_run((const char *const *)argv->v, &o, &why) == 0)
 		return 0;

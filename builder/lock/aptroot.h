@@ -9,8 +9,9 @@
 #include "fetch/cache.h"
 
 struct apt_root {
-	char *dir;  /* CACHE/apt/KEY */
-	char *conf; /* its apt.conf, for APT_CONFIG */
+	char *dir;	   /* CACHE/apt/KEY */
+	const char *cache; /* CACHE, borrowed */
+	char *conf;	   /* its apt.conf, for APT_CONFIG */
 	int lock_fd;
 	struct strvec env; /* the whole environment of apt's processes */
 };
@@ -25,6 +26,8 @@ char *apt_root_path(const struct apt_root *r, const char *relative); /* the call
 /* Copy a keyring (binary or armoured) into the root, for Signed-By. Returns its path there, or NULL. The caller frees
  * it. */
 char *apt_root_keyring(const struct apt_root *r, const char *from, struct err *err);
+/* Is there room for a package index? apt-get itself can hang on a full disk. */
+int apt_root_space(const struct apt_root *r, struct err *err);
 /*
  * Run an apt program; its standard output in `out`. The error carries apt's own "E:" and "W:" lines in one line;
  * its kind is ERR_NETWORK, ERR_VERIFY or ERR_RESOLVE by what they say.

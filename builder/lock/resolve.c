@@ -57,7 +57,9 @@ static int update(struct resolver *r, struct err *err)
 
 	struct progress_step *step = progress_begin("index", r->sources.main, 0, PROGRESS_COUNT);
 	strvec_addl(&argv, "apt-get", "update", "-q", NULL);
-	int done = sources_probe(&r->sources, r->a->suite, err);
+	int done = apt_root_space(&r->root, err);
+	if (done == 0)
+		done = sources_probe(&r->sources, r->a->suite, err);
 	if (done == 0)
 		done = write_sources(r, err);
 	if (done == 0 && apt_root_run(&r->root, &argv, &out, err) < 0)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* Raised when a change of kiln changes what a step makes of the same input. */
-enum { PROGRAM_VERSION = 1, ROOT_VERSION = 2, STORE_VERSION = 1, INITRD_VERSION = 1, ESP_VERSION = 1 };
+enum { PROGRAM_VERSION = 1, ROOT_VERSION = 3, STORE_VERSION = 1, INITRD_VERSION = 1, ESP_VERSION = 1 };
 
 static int compile(const struct step *step, const struct target_program *program, const char *dir, struct err *err)
 {
@@ -81,7 +81,10 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 	struct squash_opts opts = {
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 	struct squash_stat stat;
-	if (root_squash(&opts, &(struct root_spec){.overlays = overlays, .layers = os->all}, &stat, err) < 0)
+	/* The kernel starts from the UKI on the ESP. */
+	static const struct squash_extra no_kernel = {.path = "boot", .type = '2', .target = "efi"};
+	const struct root_spec root = {.overlays = overlays, .layers = os->all, .extras = &no_kernel, .n_extras = 1};
+	if (root_squash(&opts, &root, &stat, err) < 0)
 		return -1;
 	if (ns_remove(wired, err) < 0 || path_remove(placed, err) < 0)
 		return -1;

@@ -7,6 +7,10 @@
 
 B         ?= build
 prefix    ?= /usr/local
+bindir    ?= $(prefix)/bin
+mandir    ?= $(prefix)/share/man
+datadir   ?= $(prefix)/share/kiln
+compdir   ?= $(prefix)/share/bash-completion/completions
 VERSION   := 0.1
 CFLAGS    ?= -O2 -g
 PKGS      := libarchive yaml-0.1 libcurl blkid fdisk libcrypto jansson
@@ -43,6 +47,7 @@ $(B)/kiln: $(CMD_OBJ) $(B)/gen/help.o $(B)/libkiln.a
 
 # --help, completion and man pages have one source: docs/man.
 MAN_SRC   := docs/man/kiln.1.scd $(sort $(wildcard docs/man/kiln-*.1.scd))
+PAGES     := $(MAN_SRC) $(sort $(wildcard docs/man/*.5.scd))
 $(B)/gen/help.c: $(MAN_SRC) builder/scripts/genhelp
 	@echo "  GEN     $@"
 	@mkdir -p $(@D)
@@ -54,6 +59,18 @@ $(B)/kiln.bash: $(MAN_SRC) builder/scripts/genhelp
 	@echo "  GEN     $@"
 	@mkdir -p $(@D)
 	$(Q)builder/scripts/genhelp bash $(MAN_SRC) >$@.tmp && mv $@.tmp $@
+
+man: $(PAGES:docs/man/%.scd=$(B)/man/%)
+$(B)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	$(Q)SOURCE_DATE_EPOCH=0 scdoc <$< >$@.tmp && mv $@.tmp $@
+
+# Where the data will be is compiled into one file, which is made again when that changes.
+$(B)/gen/datadir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(datadir)' | cmp -s - $@ || echo '$(datadir)' >$@
+$(B)/builder/config/roots.o: $(B)/gen/datadir
+$(B)/builder/config/roots.o: ALL_CFLAGS += -DKILN_DATA_DIR=\"$(datadir)\"
 
 $(B)/libkiln.a: $(LIB_OBJ)
 	@echo "  AR      $@"
@@ -94,6 +111,23 @@ fuzz:
 	@[ -z "$(SECONDS)" ] || builder/tests/fuzz/run build-fuzz $(SECONDS)
 fuzz-targets: $(FUZZ_BIN)
 
+# kiln, its pages, its completion, and its data; the sources of the appliance's own programs are data, too.
+DATA      = $(shell find overlays profiles firmware builder/base builder/target -type f -not -name '.*' -not -name '*~') \
+            $(wildcard qemu-test/*.yaml)
+data_is_ours = $(if $(filter kiln,$(notdir $(datadir))),,$(error datadir is replaced as a whole: it must end in /kiln))
+install: all man
+	$(data_is_ours)
+	@echo "  INSTALL $(DESTDIR)$(prefix)"
+	$(Q)install -D -m 755 $(B)/kiln $(DESTDIR)$(bindir)/kiln
+	$(Q)install -D -m 644 $(B)/kiln.bash $(DESTDIR)$(compdir)/kiln
+	$(Q)set -e; for f in $(notdir $(PAGES:.scd=)); do install -D -m 644 $(B)/man/$$f $(DESTDIR)$(mandir)/man$${f##*.}/$$f; done
+	$(Q)rm -rf $(DESTDIR)$(datadir)
+	$(Q)set -e; for f in $(DATA); do [ -x $$f ] && m=755 || m=644; install -D -m $$m $$f $(DESTDIR)$(datadir)/$$f; done
+uninstall:
+	$(data_is_ours)
+	rm -rf $(DESTDIR)$(bindir)/kiln $(DESTDIR)$(compdir)/kiln $(DESTDIR)$(datadir)
+	rm -f $(foreach f,$(notdir $(PAGES:.scd=)),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(f)))/$(f))
+
 deps:
 	@builder/scripts/deps
 
@@ -132,6 +166,6 @@ format-check:
 clean:
 	rm -rf $(B) build-*
 
-.PHONY: all agent appliance unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
+.PHONY: FORCE man install uninstall all agent appliance unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
 -include $(shell find $(B)/builder $(B)/unit $(B)/fuzz $(B)/gen -type f -name '*.d' 2>/dev/null)

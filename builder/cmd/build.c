@@ -64,9 +64,9 @@ int cmd_build(int argc, char **argv, struct err *err)
 	}
 	if (!profile) {
 		err_set(err, ERR_USAGE, "build: a profile is missing");
-		return err_hint(err, "for example: kiln build profiles/core.yaml");
+		return err_hint(err, "for example: kiln build core");
 	}
-	struct appliance *a = appliance_load(profile, err);
+	struct appliance *a = cmd_load(profile, err);
 	if (!a)
 		return -1;
 	_cleanup_cache_ struct cache *cache = NULL;

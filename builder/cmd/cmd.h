@@ -4,6 +4,8 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/mem.h"
+#include "plan/appliance.h"
 #include <stdbool.h>
 
 /* Options that every command understands; cmd_options() takes them out of argv before the command sees the rest. */
@@ -20,6 +22,15 @@ extern struct cmd_globals cmd_globals;
 
 /* The one argument of a command that takes a profile and no options of its own, or NULL. */
 const char *cmd_profile(int argc, char **argv, struct err *err);
+/* Whether this is the name of a shipped profile ("core") and not a file: an identifier, and no such file is here. */
+bool cmd_is_name(const char *given);
+/* The path of the profile with this name in the data roots of the working directory, as people see it, or NULL. */
+const char *cmd_shipped(const char *name, struct arena *arena, struct err *err);
+/*
+ * appliance_load of a file or of a name. The lock of a profile given by name that is not below the working directory
+ * belongs in the working directory, as what is installed is not to be written to.
+ */
+struct appliance *cmd_load(const char *given, struct err *err);
 /*
  * The value of "--name VALUE" or "--name=VALUE" at argv[*i] (which is moved past it), or NULL when another option
  * stands there. When the value is missing *i becomes -1.

@@ -11,7 +11,7 @@ int cmd_fetch(int argc, char **argv, struct err *err)
 	const char *profile = cmd_profile(argc, argv, err);
 	if (!profile)
 		return -1;
-	_cleanup_appliance_ struct appliance *a = appliance_load(profile, err);
+	_cleanup_appliance_ struct appliance *a = cmd_load(profile, err);
 	_cleanup_cache_ struct cache *cache = NULL;
 	_cleanup_lock_ struct lock lock = {0};
 	uint64_t bytes = 0, fetched = 0;

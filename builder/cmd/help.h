@@ -1,4 +1,5 @@
-/* Texts of `kiln --help` and `kiln COMMAND --help`, made from the sources of the man pages by builder/scripts/genhelp. */
+/* Texts of `kiln --help` and `kiln COMMAND --help`, made from the sources of the man pages by builder/scripts/genhelp.
+ */
 #pragma once
 
 struct help {

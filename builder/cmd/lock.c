@@ -75,13 +75,13 @@ int cmd_lock(int argc, char **argv, struct err *err)
 	const char *profile = cmd_profile(argc, argv, err);
 	if (!profile)
 		return -1;
-	_cleanup_appliance_ struct appliance *a = appliance_load(profile, err);
+	_cleanup_appliance_ struct appliance *a = cmd_load(profile, err);
 	if (!a)
 		return -1;
 	_cleanup_cache_ struct cache *cache = NULL;
 	_cleanup_lock_ struct lock old = {0}, lock = {0};
 	_cleanup_err_ struct err unread = ERR_INIT;
-	_cleanup_free_ char *path = lock_path(a->file);
+	_cleanup_free_ char *path = lock_path(a->beside);
 
 	lock_read(path, &old, &unread); /* only to tell what changed: a bad one is replaced */
 	if (cache_open(cmd_globals.cache, NULL, &cache, err) < 0 ||

@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "cmd/cmd.h"
 #include "config/bind.h"
-#include "config/roots.h"
 #include "plan/appliance.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -117,27 +116,15 @@ static int create(const char *file, const struct strbuf *b, struct err *err)
 	return 0;
 }
 
-static int find_shipped(struct arena *arena, const char *name, struct found *ret, struct err *err)
-{
-	struct roots roots;
-	if (roots_find(arena, "./new.yaml", &roots, err) < 0)
-		return -1;
-	if (roots_yaml(&roots, arena, "profiles", name, ret))
-		return 0;
-	err_set(err, ERR_CONFIG, "there is no profile '%s'", name);
-	return bind_hint(err, name, roots_names(&roots, arena, "profiles"));
-}
-
 int cmd_new(int argc, char **argv, struct err *err)
 {
 	struct options o = {0};
-	struct found shipped;
 	struct arena arena = {0};
 	if (parse(argc, argv, &o, err) < 0)
 		return -1;
 	_cleanup_free_ char *file = xasprintf("%s.yaml", o.name);
-	struct appliance *a =
-		find_shipped(&arena, o.from, &shipped, err) < 0 ? NULL : appliance_load(shipped.path, err);
+	const char *shipped = cmd_shipped(o.from, &arena, err);
+	struct appliance *a = shipped ? appliance_load(shipped, err) : NULL;
 	arena_release(&arena);
 	if (!a)
 		return -1;

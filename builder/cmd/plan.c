@@ -41,7 +41,7 @@ static json_t *contents(const struct appliance *a)
 {
 	_cleanup_lock_ struct lock l = {0};
 	_cleanup_err_ struct err ignored = ERR_INIT;
-	_cleanup_free_ char *path = lock_path(a->file);
+	_cleanup_free_ char *path = lock_path(a->beside);
 	if (lock_read(path, &l, &ignored) < 0 || !lock_fits(&l, a))
 		return NULL;
 	json_t *trees = json_array();
@@ -102,7 +102,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	struct options o = {0};
 	if (parse(argc, argv, &o, err) < 0)
 		return -1;
-	struct appliance *a = appliance_load(o.profile, err);
+	struct appliance *a = cmd_load(o.profile, err);
 	if (!a)
 		return -1;
 	_cleanup_free_ char *text = result(&o, a);

@@ -1,5 +1,10 @@
 /* What commands share: the profile they work on. */
+#include "base/path.h"
+#include "base/str.h"
 #include "cmd/cmd.h"
+#include "config/bind.h"
+#include "config/roots.h"
+#include <sys/stat.h>
 
 const char *cmd_profile(int argc, char **argv, struct err *err)
 {
@@ -11,6 +16,39 @@ const char *cmd_profile(int argc, char **argv, struct err *err)
 		err_set(err, ERR_USAGE, "%s: unknown option \"%s\"", argv[0], argv[1]);
 	else
 		err_set(err, ERR_USAGE, "%s: one profile at a time, found \"%s\" as well", argv[0], argv[2]);
-	err_hint(err, "for example: kiln %s profiles/core.yaml", argv[0]);
+	err_hint(err, "for example: kiln %s core", argv[0]);
 	return NULL;
+}
+
+bool cmd_is_name(const char *given)
+{
+	struct stat st;
+
+	return bind_is_ident(given) && (stat(given, &st) < 0 || S_ISDIR(st.st_mode));
+}
+
+const char *cmd_shipped(const char *name, struct arena *arena, struct err *err)
+{
+	struct roots roots;
+	struct found f;
+
+	if (roots_find(arena, arena_printf(arena, "./%s.yaml", name), &roots, err) < 0)
+		return NULL;
+	if (roots_yaml(&roots, arena, "profiles", name, &f))
+		return f.shown;
+	err_set(err, ERR_CONFIG, "there is no profile '%s'", name);
+	bind_hint(err, name, roots_names(&roots, arena, "profiles"));
+	return NULL;
+}
+
+struct appliance *cmd_load(const char *given, struct err *err)
+{
+	struct arena arena = {0};
+	const char *path = cmd_is_name(given) ? cmd_shipped(given, &arena, err) : given;
+	struct appliance *a = path ? appliance_load(path, err) : NULL;
+
+	if (a && path != given && path[0] == '/')
+		a->beside = arena_printf(&a->arena, "%s.yaml", given);
+	arena_release(&arena);
+	return a;
 }

@@ -9,7 +9,7 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 {
 	_cleanup_lock_ struct lock lock = {0};
 
-	if (!str_ends(target, ".yaml")) {
+	if (!str_ends(target, ".yaml") && !cmd_is_name(target)) {
 		if (trees_only)
 			return err_set(err, ERR_USAGE, "the nspawn engine boots a profile's trees, not an image");
 		s->image = xstrdup(target);
@@ -18,7 +18,7 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 		s->memory = UINT64_C(2) << 30;
 		return cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
 	}
-	if (!(s->a = appliance_load(target, err)) || ns_check(err) < 0 ||
+	if (!(s->a = cmd_load(target, err)) || ns_check(err) < 0 ||
 		cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
 		inputs_ready(s->a, s->cache, cmd_globals.offline, &lock, err) < 0)
 		return -1;

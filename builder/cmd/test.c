@@ -62,7 +62,7 @@ static int parse_options(int argc, char **argv, struct test_opts *o, struct err 
 	if (o->target)
 		return 0;
 	err_set(err, ERR_USAGE, "test: a profile or an image is missing");
-	return err_hint(err, "for example: kiln test profiles/core.yaml");
+	return err_hint(err, "for example: kiln test core");
 }
 
 static bool list_has(const struct ylist *l, const char *name)
@@ -125,7 +125,7 @@ static int play_all(const struct test_opts *o, const struct subject *subject, co
 {
 	struct arena arena = {0};
 	struct roots roots;
-	int r = roots_find(&arena, o->target, &roots, err);
+	int r = roots_find(&arena, subject->a ? subject->a->file : o->target, &roots, err);
 	const char *const *names = r == 0 ? roots_names(&roots, &arena, "qemu-test") : NULL;
 	size_t played = 0;
 

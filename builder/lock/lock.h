@@ -2,7 +2,7 @@
  * The lock: every input of a profile pinned to a digest (docs/formats.md, "Lock"). Canonical JSON beside the profile.
  *
  *     struct lock l = {0};                                 lock_release(&l) at the end, also after a failure
- *     char *path = lock_path(a->file);                     profiles/core.yaml -> profiles/core.lock
+ *     char *path = lock_path(a->beside);                   profiles/core.yaml -> profiles/core.lock
  *     lock_read(path, &l, err)                             strict: a bad lock is an error with its place in the file
  *     lock_fits(&l, a)                                     false: the profile now asks for something else
  *     lock_resolve(a, cache, offline, &l, err)             apt decides; needs the network unless offline

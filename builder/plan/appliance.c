@@ -84,7 +84,7 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	a->mirror = p->mirror;
 	a->cmdline = p->cmdline;
 	a->release = p->release;
-	a->file = arena_strdup(pl->arena, path);
+	a->file = a->beside = arena_strdup(pl->arena, path);
 	a->machine_memory = p->machine.memory;
 	a->machine_disk = p->machine.disk;
 	a->machine_cpus = (unsigned)p->machine.cpus;

@@ -176,6 +176,7 @@ struct appliance {
 	const char *name, *summary, *arch, *domain, *suite, *mirror; /* mirror NULL: the host's */
 	const char *keyring;   /* path of the keyring that verifies the mirror; NULL: Debian's archive keyring */
 	const char *file;      /* the profile's path */
+	const char *beside;    /* its lock stands beside this path: `file`, but for a shipped profile given by name */
 	struct str_list roots; /* data roots (docs/formats.md), nearest first: filled by appliance_load */
 	struct str_list components;
 	struct str_list layers;

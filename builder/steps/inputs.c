@@ -6,7 +6,7 @@
 
 int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
 {
-	_cleanup_free_ char *path = lock_path(a->file);
+	_cleanup_free_ char *path = lock_path(a->beside);
 	_cleanup_err_ struct err read = ERR_INIT;
 
 	if (lock_read(path, ret, &read) == 0) {
@@ -16,7 +16,8 @@ int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct
 		lock_release(ret);
 	} else if (read.sys != ENOENT) {
 		err_move(err, &read);
-		return err_hint(err, "repair it, or remove it and let \"kiln lock %s\" make a new one", a->file);
+		return err_hint(err, "repair it, or remove it and let \"kiln lock %s\" make a new one",
+			a->beside == a->file ? a->file : a->name);
 	}
 	if (lock_resolve(a, c, offline, ret, err) < 0)
 		return -1;

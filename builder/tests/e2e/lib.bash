@@ -5,7 +5,7 @@ set -uo pipefail
 # shellcheck disable=SC2034 # used by the scripts
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 # shellcheck disable=SC2034
-build=${KILN_BUILD:-$repo/build}
+build=$(realpath -m "${KILN_BUILD:-$repo/build}")
 # shellcheck disable=SC2034
 kiln=$build/kiln
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/kiln-test.XXXXXX")

@@ -61,7 +61,8 @@ static int place_open(struct builder *b, const char *path, struct place *out, st
 /* Follow the link `target` that stands in directory `dir`. */
 static int follow(struct builder *b, const char *dir, const char *target, struct place *out, struct err *err)
 {
-	_cleanup_free_ char *path = *target == '/' ? xstrdup(target) : path_join(dir, target);
+	_cleanup_free_ char *path =
+		*target == '/' || !*dir ? xstrdup(target + strspn(target, "/")) : path_join(dir, target);
 
 	if (++b->depth > MAX_LINKS)
 		return err_set(err, ERR_VERIFY, "/%s: too many links", path);
@@ -297,8 +298,9 @@ static int shorten_list(const struct package *p, const struct place *info, uint6
 }
 
 /* Without a package that brings them, the links of merged /usr are made: /bin, /lib and their like. */
-static int merge_usr(struct builder *b, struct err *err)
+static int merge_usr(struct builder *b, uint64_t epoch, struct err *err)
 {
+	const struct timespec t[2] = {{.tv_sec = (time_t)epoch}, {.tv_sec = (time_t)epoch}};
 	static const char *const dirs[] = {"bin", "sbin", "lib", "lib64"};
 	struct stat st;
 	int layer;
@@ -308,7 +310,8 @@ static int merge_usr(struct builder *b, struct err *err)
 			return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		_cleanup_free_ char *target = path_join("usr", dirs[i]);
-		if (!below(b, dirs[i], &st, &layer) && symlinkat(target, b->root, dirs[i]) < 0)
+		if (!below(b, dirs[i], &st, &layer) && (symlinkat(target, b->root, dirs[i]) < 0 ||
+							       utimensat(b->root, dirs[i], t, AT_SYMLINK_NOFOLLOW) < 0))
 			return err_sys(err, errno, "make link /%s", dirs[i]);
 	}
 	return 0;
@@ -317,7 +320,7 @@ static int merge_usr(struct builder *b, struct err *err)
 static int link_all(struct builder *b, const struct tree_job *job, struct err *err)
 {
 	struct place info = {.fd = -1};
-	int rc = merge_usr(b, err);
+	int rc = merge_usr(b, job->epoch, err);
 
 	for (b->now = 0; rc == 0 && b->now < b->all->pkgs.n; b->now++) {
 		const struct package *p = &b->all->pkgs.v[b->now];

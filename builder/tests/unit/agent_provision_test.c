@@ -86,7 +86,8 @@ static void with_steps(struct fix *f, unsigned port, const char *steps)
 	_cleanup_free_ char *health = port ? xasprintf("{\"kind\":\"tcp\",\"port\":%u,\"timeout\":500}", port)
 					   : xstrdup("{\"kind\":\"none\"}");
 	_cleanup_free_ char *text =
-		xasprintf("{\"kiln\":1,\"name\":\"t\",\"epoch\":1763900000,\"network\":{\"name\":\"kiln\",\"bridge\":\"kiln0\",\"subnet\":"
+		xasprintf("{\"kiln\":1,\"name\":\"t\",\"epoch\":1763900000,\"network\":{\"name\":\"kiln\",\"bridge\":"
+			  "\"kiln0\",\"subnet\":"
 			  "\"127.0.0.0/24\"},"
 			  "\"containers\":[{\"name\":\"db-1\",\"service\":\"db\",\"unit\":\"a.service\",\"address\":20,"
 			  "\"health\":%s},"

@@ -58,7 +58,7 @@ static void filters(void **state)
 }
 
 /* The same text each time, or files and recorded hashes would change at every boot; and the password fits. */
-static void crypted(void **state)
+static void hashed(void **state)
 {
 	struct fix *f = *state;
 	static const char *const kinds[][2] = {{"bcrypt", "$2b$"}, {"sha512crypt", "$6$"}};
@@ -169,7 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(references, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(filters, fix_setup, fix_teardown),
-		cmocka_unit_test_setup_teardown(crypted, fix_setup, fix_teardown),
+		cmocka_unit_test_setup_teardown(hashed, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(refused, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(inside_json, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(masks, fix_setup, fix_teardown),

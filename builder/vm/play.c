@@ -38,7 +38,9 @@ static void listen_to(struct play *p)
 		}
 		json_decref(p->status);
 		p->status = j;
-		if (json_object_get(j, "storage")) {
+		/* The one at the end shows a machine whose services were just stopped: only for want of a better. */
+		bool last = str_eq(json_string_value(json_object_get(j, "type")), "end");
+		if (json_object_get(j, "storage") && !(last && p->full)) {
 			json_decref(p->full);
 			p->full = json_incref(j);
 		}

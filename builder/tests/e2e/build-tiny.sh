@@ -88,7 +88,7 @@ check 'the root opens' unsquashfs -q -n -d "$scratch/root" "$(echo "$cache"/step
 check 'the store opens' unsquashfs -q -n -d "$scratch/store" "$(echo "$cache"/steps/store-*/store.squashfs | tr ' ' '\n' | xargs ls -t | head -n 1)"
 same 'no private key in root or store' '' \
     "$(grep -rlI --binary-files=without-match -e '^-----BEGIN .*PRIVATE KEY-----' "$scratch/root" "$scratch/store" 2>/dev/null)"
-same 'no machine id in the root' '' "$(cat "$scratch/root/etc/machine-id" 2>/dev/null | tr -d '\n')"
+same 'no machine id in the root' '' "$(tr -d '\n' <"$scratch/root/etc/machine-id")"
 same 'no password hash in any shadow file' '' \
     "$(find "$scratch/root" "$scratch/store" -path '*/etc/shadow*' -type f -exec cut -d: -f2 {} + | grep -E '^\$' || true)"
 same 'no ssh host key' '' "$(find "$scratch/root" "$scratch/store" -name 'ssh_host_*')"

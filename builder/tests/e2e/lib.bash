@@ -64,3 +64,45 @@ test_cache() {
     mkdir -p "$build/test-cache"
     (cd "$build/test-cache" && pwd)
 }
+# profile_file NAME: of a shipped or a test profile
+profile_file() {
+    local f
+    for f in "$repo/profiles/$1.yaml" "$repo/qemu-test/profiles/$1.yaml"; do
+        [ ! -e "$f" ] || echo "$f"
+    done
+}
+# scenarios PROFILE ENGINE ARG...: plays them; every step of every scenario is a test
+scenarios() {
+    local profile=$1 engine=$2 report=$build/reports/$1-$2 status outcome name
+    shift 2
+    mkdir -p "$report"
+    "$kiln" test "$(profile_file "$profile")" --engine "$engine" --cache "$(test_cache)" --out "$build/test-out" \
+        --report "$report" "$@" >"$report/console.txt" 2>&1
+    status=$?
+    if [ ! -s "$report/verdict.json" ] || { [ $status -ne 0 ] && [ $status -ne 8 ]; }; then
+        not_ok "$profile is tested on $engine" "status $status"$'\n'"$(tail -n 40 "$report/console.txt")"
+        return
+    fi
+    while IFS=$'\t' read -r outcome name; do
+        case $outcome in
+        passed) ok "$name" ;;
+        skipped) skip "$name" 'not with this engine' ;;
+        *) not_ok "$name" "$(grep -A 30 FAILED "$report/console.txt" | head -n 60)" ;;
+        esac
+    done < <(jq -r '.scenarios[] | .scenario as $s | .profile as $p | .steps[] | "\(.outcome)\t\($p) \($s): \(.name)"' "$report/verdict.json")
+}
+# listens_as_planned PROFILE ENGINE: on the machine, to the outside, nothing listens but what the plan publishes and ssh
+listens_as_planned() {
+    local plan seen
+    plan=$("$kiln" plan "$(profile_file "$1")" --json | jq -r '.published[] | "\(.protocol) \(.host_port)"' | sort -u)
+    seen=$(jq -r '[.scenarios[].boots[] | select(.listening)] | last | .listening[] | select(.where == "host")
+        | select(.address | test("^(127\\.|::1)") | not) | "\(.protocol) \(.port) \(.address)"' "$build/reports/$1-$2/verdict.json" | sort -u)
+    if [ -z "$seen" ]; then
+        not_ok "$1: what listens was reported"
+        return
+    fi
+    same "$1: nothing listens on the machine but what is in the plan" '' \
+        "$(while read -r protocol port address; do
+            grep -qx "$protocol $port" <<<"$plan"$'\n'"tcp 22" || case $address in 10.213.0.1) [ "$port" = 53 ] || echo "$protocol $port $address" ;; *) echo "$protocol $port $address" ;; esac
+        done <<<"$seen")"
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The core profile with a client of everything, booted natively: first boot, functions, flows, restarts, power cuts.
+# level: check
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+if [ "$(id -u)" -ne 0 ]; then
+    skip 'core in nspawn' 'needs root, to mount what was built'
+    exit
+fi
+scenarios core-test nspawn
+listens_as_planned core-test nspawn
+scenarios ha nspawn --scenario failover

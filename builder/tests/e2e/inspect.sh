@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# kiln inspect on a real image, raw and qcow2, through libguestfs.
+# level: check
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+profile=$repo/qemu-test/profiles/tiny.yaml
+check 'tiny is built as raw and qcow2' "$kiln" build "$profile" --format raw,qcow2 --out "$scratch"
+
+for format in raw qcow2; do
+    image=$scratch/tiny.$format said=$scratch/$format.json
+    inspect_to() { "$kiln" inspect --json "$1" >"$2"; }
+    check "inspect opens $format" inspect_to "$image" "$said"
+    look() { jq -r "$1" "$said"; }
+    same "$format: the format" "$format" "$(look .format)"
+    same "$format: the partitions, in order" 'esp root root_verity _empty _empty store store_verity _empty _empty' \
+        "$(look '[.partitions[].label | sub("^kiln_[^_]*_"; "")] | join(" ")')"
+    same "$format: what they hold" 'vfat squashfs DM_verity_hash null null squashfs DM_verity_hash null null' \
+        "$(look '[.partitions[].content | tostring] | join(" ")')"
+    same "$format: the appliance" tiny "$(look .appliance.name)"
+    same "$format: the OS" kiln "$(look .os.id)"
+    same "$format: the store's images" localhost/kiln/tiny/tiny:kiln "$(look '[.containers[].name] | join(" ")')"
+    same "$format: systemd, podman and no compiler" 'podman systemd' \
+        "$(look '[.packages[].name | select(. == "systemd" or . == "podman" or startswith("gcc-14-x"))] | sort | join(" ")')"
+done
+same 'raw and qcow2 say the same' "$(jq -S 'del(.image,.format,.size)' "$scratch/raw.json")" \
+    "$(jq -S 'del(.image,.format,.size)' "$scratch/qcow2.json")"
+
+refused 'a file that is not there' 6 "kiln: error: inspect $scratch/none: No such file or directory" \
+    "$kiln" -q inspect "$scratch/none"
+qemu-img create -q -f qcow2 -b "$scratch/tiny.raw" -F raw "$scratch/leaning.qcow2"
+refused 'a qcow2 that leans on another file' 5 \
+    "kiln: error: $scratch/leaning.qcow2: this qcow2 image names another file that holds its data
+kiln: hint: \`qemu-img convert\` makes it one file, if you trust where it came from" "$kiln" -q inspect "$scratch/leaning.qcow2"

@@ -61,7 +61,9 @@ static void complaints(struct strvec *ret, const char *said)
 	str_split(&lines, said, "\n");
 	for (size_t i = 0; i < lines.n; i++) {
 		const char *line = lines.v[i];
-		bool error = str_starts(line, "E: "), warning = str_starts(line, "W: ") && strstr(line, "GPG error");
+		bool error = str_starts(line, "E: "),
+		     warning = str_starts(line, "W: ") &&
+			       (strstr(line, "GPG error") || strstr(line, "OpenPGP signature"));
 		if ((error || warning) && ret->n < 4 && !strvec_has(ret, line + 3))
 			strvec_add(ret, line + 3);
 	}

@@ -51,7 +51,7 @@ static bool is_uri(const char *s)
 	if (!str_starts(s, "http://") && !str_starts(s, "https://") && !str_starts(s, "file:/"))
 		return false;
 	for (const char *p = s; *p; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"'\\<>", *p))
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"'\\<>@", *p))
 			return false;
 	return s[n - 1] != '/' && !strstr(s, "/..");
 }

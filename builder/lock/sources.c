@@ -152,6 +152,14 @@ static int find_keyring(const struct appliance *a, struct sources *s, struct err
 	return err_hint(err, "install the package debian-archive-keyring, or name one with keyring: in the profile");
 }
 
+/* "https://user:password@host/": the lock is a file that is shared. */
+static bool has_password(const char *uri)
+{
+	const char *host = uri ? strstr(uri, "://") : NULL;
+
+	return host && memchr(host + 3, '@', strcspn(host + 3, "/"));
+}
+
 int sources_find(const struct appliance *a, struct sources *ret, struct err *err)
 {
 	_cleanup_sources_ struct sources s = {0};
@@ -164,6 +172,10 @@ int sources_find(const struct appliance *a, struct sources *ret, struct err *err
 				a->mirror);
 	} else if (host_targets(&s, &any, err) < 0 || (!any && host_uris(&s, err) < 0)) {
 		return -1;
+	}
+	if (has_password(s.main) || has_password(s.updates) || has_password(s.security)) {
+		err_set(err, ERR_CONFIG, "the mirror's address has a user name in it, which would end up in the lock");
+		return err_hint(err, "use a mirror that asks for none, or a copy of it: mirror: file:/...");
 	}
 	if (!s.main) {
 		err_set(err, ERR_CONFIG, "this host's apt configuration has no Debian source");

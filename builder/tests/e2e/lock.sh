@@ -55,6 +55,15 @@ all_sound() { (cd "$cache/sha256" && for f in *; do echo "$f  $f"; done | sha256
 check 'all downloads have their SHA-256' all_sound
 same 'nothing is left of the work' '' "$(find "$cache/tmp" "$cache/partial" -mindepth 1)"
 
+# Killed at any moment, the next fetch completes.
+for seconds in 0.1 0.2 0.3 0.5 0.8 1.2; do
+    rm -rf "$cache/sha256" "$cache/partial"
+    timeout -s KILL "$seconds" "$kiln" -q fetch "$tiny" --cache "$cache" >/dev/null 2>&1
+    "$kiln" -q fetch "$tiny" --cache "$cache" >/dev/null || break
+done
+check 'a killed fetch is completed by the next' all_sound
+same 'with every package' "$(jq '.packages | length' "$lock")" "$(find "$cache/sha256" -type f | wc -l)"
+
 printf '{"kiln": 1' >"$lock"
 refused 'a broken lock' 5 "kiln: error: $lock:1:10: '}' expected near end of file
 kiln: hint: repair it, or remove it and let \"kiln lock $tiny\" make a new one" "$kiln" -q fetch "$tiny" --cache "$cache"

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -354,6 +355,36 @@ static void test_many(void **state)
 	arena_release(&texts);
 }
 
+/* Two kilns on one cache want the same files at the same time. */
+static void test_two_at_once(void **state)
+{
+	struct route routes[] = {{.path = "/x", .body = body, .len = BODY, FAULTS(CUT, CUT, SERVE)}};
+	_cleanup_err_ struct err err = ERR_INIT;
+	int status = -1;
+
+	(void)state;
+	forget();
+	server_start(&server, routes, 1);
+	_cleanup_free_ char *uri = xasprintf("http://127.0.0.1:%u/x", server.port);
+	struct download d = {.uri = uri, .sha256 = body_hex, .size = BODY, .what = "package a 1"};
+	pid_t child = fork();
+	if (child == 0) {
+		struct cache *own = NULL;
+		if (cache_open(dir, NULL, &own, &err) < 0 || download_all(own, &d, 1, &quick, &err) < 0)
+			fprintf(stderr, "%s\n", err.msg);
+		_exit(err.msg != NULL);
+	}
+	int got = download_all(cache, &d, 1, &quick, &err);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	server_stop(&server);
+	if (got < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(status, 0);
+	assert_int_equal(cache_verify(cache, body_hex, BODY, &err), 1);
+	assert_int_equal(entries("partial"), 0);
+	assert_int_equal(entries("tmp"), 0);
+}
+
 static void test_probe(void **state)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
@@ -476,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_offline),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_two_at_once),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_full_disk),

@@ -193,6 +193,9 @@ static const struct {
 	{"mirror.example/debian\"", "mirror.example/debian/\"",
 		"x.lock: sources: entry 1: uri: expected an http:, https: or file: address, found "
 		"\"http://mirror.example/debian/\""},
+	{"http://mirror.example", "http://me:secret@mirror.example",
+		"x.lock: sources: entry 1: uri: expected an http:, https: or file: address, found "
+		"\"http://me:secret@mirror.example/debian\""},
 	{"file:/srv/mirror", "file:/srv/../etc",
 		"x.lock: sources: entry 2: uri: expected an http:, https: or file: address, found "
 		"\"file:/srv/../etc\""},

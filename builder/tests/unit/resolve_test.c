@@ -399,6 +399,9 @@ static void test_refused_mirrors(void **state)
 		"mirror \"ftp://x/debian\": expected an http:, https: or file: address", NULL);
 	refused(with("http://x/de bian", NULL, NULL), ERR_CONFIG,
 		"mirror \"http://x/de bian\": expected an http:, https: or file: address", NULL);
+	refused(with("http://me:secret@x/debian", NULL, NULL), ERR_CONFIG,
+		"the mirror's address has a user name in it, which would end up in the lock",
+		"use a mirror that asks for none, or a copy of it: mirror: file:/...");
 	refused(with(NULL, NULL, "/nonexistent/key.gpg"), ERR_CONFIG, "keyring /nonexistent/key.gpg: no such file",
 		NULL);
 }

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# The OS root of the tiny profile, looked at from inside by its own programs: units, quadlets, sshd, the repair of
+# container storage after a change of the image store, and that it holds nothing secret.
+# level: check
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+skip_all() { skip 'the OS root from inside' "$1"; exit 0; }
+[ "$(id -u)" = 0 ] || skip_all 'needs root'
+for tool in systemd-nspawn mount losetup; do
+    command -v "$tool" >/dev/null || skip_all "needs $tool"
+done
+
+cache=$(test_cache)
+check 'tiny is built' "$kiln" build "$repo/qemu-test/profiles/tiny.yaml" --cache "$cache" --out "$scratch/out"
+root=$scratch/root store=$scratch/store out=$scratch/inside var=$scratch/var
+mkdir "$root" "$store" "$out" "$var"
+
+# mounted DIR FILE TEXT IMAGE...: mounts the first of the file systems whose FILE has the TEXT
+mounted() {
+    local dir=$1 file=$2 text=$3 image
+    shift 3
+    for image in "$@"; do
+        mount -o loop,ro "$image" "$dir" 2>"$scratch/mount.log" || return 1
+        grep -q "$text" "$dir/$file" && return 0
+        umount "$dir"
+    done
+    echo 'not there' >"$scratch/mount.log"
+    return 1
+}
+# shellcheck disable=SC2012 # names of the cache: no surprises
+mapfile -t roots < <(ls -t "$cache"/steps/root-*/root.squashfs)
+mounted "$root" usr/lib/os-release '^IMAGE_ID=tiny$' "${roots[@]}" || skip_all "root: $(tail -n 1 "$scratch/mount.log")"
+at_exit umount "$root"
+# shellcheck disable=SC2012
+mapfile -t stores < <(ls -t "$cache"/steps/store-*/store.squashfs)
+mounted "$store" containers/overlay-images/images.json '"localhost/kiln/tiny/tiny:kiln"' "${stores[@]}" ||
+    skip_all "store: $(tail -n 1 "$scratch/mount.log")"
+at_exit umount "$store"
+
+# inside STORE SCRIPT [ARG...]: in the root, with what it writes to /var and /out kept
+inside() {
+    local from=$1 script=$2
+    shift 2
+    printf 'set -xeuo pipefail\n%s\n' "$script" >"$out/script"
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$root" --read-only --register=no --keep-unit \
+        --private-network --capability=all --system-call-filter='@mount @keyring bpf' --timezone=off --resolv-conf=off \
+        --link-journal=no --bind="$var:/var" --bind="$out:/mnt" --bind-ro="$from:/usr/lib/kiln/store" --pipe \
+        bash /mnt/script "$@" </dev/null 2>&1
+}
+
+# shellcheck disable=SC2016 # expanded inside
+check 'podman makes a unit of every quadlet' inside "$store" '
+    /usr/lib/systemd/system-generators/podman-system-generator -dryrun >/mnt/units 2>/mnt/generator.log
+    for q in /usr/share/containers/systemd/*.container; do
+        name=${q##*/}
+        grep -qx -- "---${name%.container}.service---" /mnt/units
+    done
+    ! grep -E "network-online|Requires=|BindsTo=" /mnt/units'
+# shellcheck disable=SC2016 # expanded inside
+check 'systemd finds no fault in the units' inside "$store" '
+    cd /usr/lib/systemd/system
+    systemd-analyze verify --generators=yes --man=no --recursive-errors=no multi-user.target boot-complete.target \
+        kiln-*.service kiln-*.target kiln-*.timer kiln-provision@tiny.service tiny.service ssh.service >/mnt/verify.log 2>&1'
+check 'sshd takes its configuration: keys only' inside "$store" '
+    mkdir -p /run/sshd
+    ssh-keygen -q -t ed25519 -N "" -f /tmp/key
+    sshd -T -h /tmp/key >/mnt/sshd
+    grep -qx "passwordauthentication no" /mnt/sshd
+    grep -qx "kbdinteractiveauthentication no" /mnt/sshd
+    grep -qx "hostkey /tmp/key" /mnt/sshd'
+# shellcheck disable=SC2016
+check 'no password, no key, no machine id' inside "$store" '
+    [ ! -s /etc/machine-id ]
+    ! ls /etc/ssh/ssh_host_* 2>/dev/null
+    while IFS=: read -r name password _; do
+        case $password in "*" | "!" | "!*") ;; *) echo "$name has a password"; exit 1 ;; esac
+    done </etc/shadow
+    ! grep -rlE "BEGIN [A-Z ]*PRIVATE KEY" /etc /usr/lib/kiln/*.json /usr/lib/kiln/files /usr/local /root 2>/dev/null'
+
+# A container that a power cut left behind, a record in the writable storage, a volume; then another store.
+# shellcheck disable=SC2016
+check 'records of an old store are made' inside "$store" '
+    systemd-tmpfiles --create >/dev/null 2>&1 || true
+    /usr/lib/kiln/store-repair
+    id=$(cat /var/lib/kiln/store-id)
+    /usr/lib/kiln/store-repair
+    [ "$(cat /var/lib/kiln/store-id)" = "$id" ]
+    image=$(podman images --format "{{.Repository}}:{{.Tag}}" | head -n 1)
+    podman volume create keep >/dev/null
+    podman create --name left --network none --volume keep:/keep "$image" true >/dev/null
+    podman tag "$image" localhost/mine:1
+    [ -n "$(podman ps -aq)" ]'
+mkdir -p "$scratch/other/containers"/{overlay,overlay-images,overlay-layers}
+for part in images layers; do
+    echo '[]' >"$scratch/other/containers/overlay-$part/$part.json"
+    : >"$scratch/other/containers/overlay-$part/$part.lock"
+done
+# shellcheck disable=SC2016
+check 'after a change of store they are gone, volumes are not' inside "$scratch/other" '
+    mkdir -p /run/kiln
+    /usr/lib/kiln/store-repair
+    [ -z "$(podman ps -aq)" ]
+    [ -z "$(podman images -q)" ]
+    [ "$(podman volume ls -q)" = keep ]
+    podman system check --quick'
+
+check 'the unit test of the wiring, with this podman' \
+    env KILN_QUADLET="$root/usr/libexec/podman/quadlet" "$build/unit/wire_test"

@@ -34,7 +34,7 @@ done
 refused 'a name that is near' 2 "kiln: error: there is no profile 'coer'
 kiln: hint: did you mean 'core'?" "$prefix/bin/kiln" plan coer
 echo x >core.lock
-refused 'the lock of an installed profile is in the working directory' 2 "kiln: error: core.lock:1:1: '[' or '{' expected near 'x'
+refused 'the lock of an installed profile is in the working directory' 5 "kiln: error: core.lock:1:1: '[' or '{' expected near 'x'
 kiln: hint: repair it, or remove it and let \"kiln lock core\" make a new one" "$prefix/bin/kiln" fetch core --offline --cache "$scratch/cache"
 same 'kiln new' my-site.yaml "$("$prefix/bin/kiln" new my-site)"
 check 'which can be planned' "$prefix/bin/kiln" plan my-site.yaml

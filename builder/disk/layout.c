@@ -89,8 +89,10 @@ static int plan_sizes(const struct layout_want *w, uint64_t sizes[LAYOUT_PARTS],
 	if (pair(w->root, w->slot_root, w->root_verity, "root", root, err) < 0 ||
 		pair(w->store, w->slot_store, w->store_verity, "store", store, err) < 0)
 		return -1;
-	memcpy(root + 2, root, 2 * sizeof *root);
-	memcpy(store + 2, store, 2 * sizeof *store);
+	for (size_t i = 0; i < 2; i++) { /* slot B is as large as A */
+		root[2 + i] = root[i];
+		store[2 + i] = store[i];
+	}
 	return 0;
 }
 

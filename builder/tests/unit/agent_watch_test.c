@@ -95,7 +95,7 @@ static int wait_for(struct fix *f, const char *pid)
 static void waiting(void **state)
 {
 	struct fix *f = *state;
-	_cleanup_fd_ int fd = with_port(f, false);
+	__attribute__((unused)) _cleanup_fd_ int fd = with_port(f, false);
 	uint64_t begun = agent_ms();
 	assert_int_equal(wait_for(f, NULL), -1);
 	assert_true(agent_ms() - begun >= 400 && agent_ms() - begun < 2000);
@@ -112,7 +112,7 @@ static void waiting(void **state)
 static void waiting_for_the_dead(void **state)
 {
 	struct fix *f = *state;
-	_cleanup_fd_ int fd = with_port(f, false);
+	__attribute__((unused)) _cleanup_fd_ int fd = with_port(f, false);
 	pid_t pid = fork();
 	if (pid == 0) {
 		usleep(100000);
@@ -132,7 +132,7 @@ static void waiting_for_the_dead(void **state)
 static void reasons(void **state)
 {
 	struct fix *f = *state;
-	_cleanup_fd_ int fd = with_port(f, false);
+	__attribute__((unused)) _cleanup_fd_ int fd = with_port(f, false);
 	struct container c = *machine_container(&f->a.m, "web");
 	const char *const want[] = {"Connection refused", "no answer within 200 ms"};
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -170,7 +170,7 @@ static void assert_status(struct fix *f, const char *state, const char *line)
 static void states(void **state)
 {
 	struct fix *f = *state;
-	_cleanup_fd_ int fd = with_port(f, false);
+	__attribute__((unused)) _cleanup_fd_ int fd = with_port(f, false);
 	assert_works(agent_private_dirs(&f->a, &f->err), f);
 	assert_status(f, "starting",
 		"starting: 0 of 2 services healthy; waiting for web, db; the health watch does not run (kiln-agent "

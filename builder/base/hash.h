@@ -9,7 +9,8 @@
 struct hash; /* a running SHA-256 */
 struct hash *hash_new(void) __attribute__((returns_nonnull));
 void hash_add(struct hash *h, const void *data, size_t n);
-/* One field of a list of inputs: the length goes in too, so that ("ab","c") and ("a","bc") differ. NULL is a value of its own. */
+/* One field of a list of inputs: the length goes in too, so that ("ab","c") and ("a","bc") differ. NULL is a value of
+ * its own. */
 void hash_field(struct hash *h, const char *s);
 void hash_field_u64(struct hash *h, uint64_t v);
 /* Ends the hash and frees it. */

@@ -19,7 +19,7 @@ int json_write(const char *path, const json_t *j, struct err *err); /* canonical
 /* Members, with an error that names the key and what was found: "KEY: expected a string, found null". */
 const char *json_need_str(const json_t *obj, const char *key, struct err *err);
 int json_need_u64(const json_t *obj, const char *key, uint64_t *ret, struct err *err);
-json_t *json_need_array(const json_t *obj, const char *key, struct err *err); /* borrowed */
+json_t *json_need_array(const json_t *obj, const char *key, struct err *err);  /* borrowed */
 json_t *json_need_object(const json_t *obj, const char *key, struct err *err); /* borrowed */
 /* Refuse members other than those of the NULL-terminated list; the error offers the nearest. */
 int json_only_keys(const json_t *obj, const char *const *keys, struct err *err);

@@ -8,8 +8,8 @@
 
 /* "a" + "b" -> "a/b", without doubling the slash. The caller frees it. */
 char *path_join(const char *a, const char *b) __attribute__((returns_nonnull));
-const char *path_base(const char *path);  /* the part after the last slash */
-char *path_dir(const char *path);	  /* the part before it, "." when there is none; the caller frees it */
+const char *path_base(const char *path); /* the part after the last slash */
+char *path_dir(const char *path);	 /* the part before it, "." when there is none; the caller frees it */
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 
@@ -34,8 +34,8 @@ int fd_write_all(int fd, const void *data, size_t len);
 int fd_copy(int from, int to, uint64_t len);
 
 /*
- * Open `path` inside the tree `rootfd` as if the tree were "/" (openat2 with RESOLVE_IN_ROOT): links and ".." of hostile content stay inside.
- * Returns a descriptor or -1 with errno.
+ * Open `path` inside the tree `rootfd` as if the tree were "/" (openat2 with RESOLVE_IN_ROOT): links and ".." of
+ * hostile content stay inside. Returns a descriptor or -1 with errno.
  */
 int path_open_in(int rootfd, const char *path, int flags, mode_t mode);
 /* Make the parents of `path` inside the tree, mode 0755. 0, or -1 with errno. */

@@ -10,17 +10,17 @@
 
 struct proc_opts {
 	const char *cwd;
-	const char *const *env; /* "NAME=value" list that replaces the environment; NULL keeps it */
-	int in;			/* descriptor for stdin; 0 means /dev/null */
-	int out;		/* descriptor for stdout; 0 means: collect for the error text */
-	const int *keep;	/* descriptors the child keeps, ended by -1, or NULL */
-	struct strbuf *capture; /* when set, stdout goes here */
+	const char *const *env;	    /* "NAME=value" list that replaces the environment; NULL keeps it */
+	int in;			    /* descriptor for stdin; 0 means /dev/null */
+	int out;		    /* descriptor for stdout; 0 means: collect for the error text */
+	const int *keep;	    /* descriptors the child keeps, ended by -1, or NULL */
+	struct strbuf *capture;	    /* when set, stdout goes here */
 	struct strbuf *capture_err; /* when set, stderr goes here instead of the error text */
-	bool merge;		/* with capture: stderr goes there too */
-	const char *log;	/* file to which all output is appended, or NULL */
-	int log_fd;		/* the same as an open descriptor; 0: none */
-	uint64_t timeout_ms;	/* 0: none */
-	int ok_status;		/* besides 0 this exit status is a success as well; returned by proc_run */
+	bool merge;		    /* with capture: stderr goes there too */
+	const char *log;	    /* file to which all output is appended, or NULL */
+	int log_fd;		    /* the same as an open descriptor; 0: none */
+	uint64_t timeout_ms;	    /* 0: none */
+	int ok_status;		    /* besides 0 this exit status is a success as well; returned by proc_run */
 };
 /*
  * Run to the end. Returns the exit status (0 or opts->ok_status) or -1: not found, signal, other status, time-out.

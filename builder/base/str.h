@@ -48,7 +48,8 @@ bool str_ends(const char *s, const char *suffix);
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 /* Decimal, whole string, no sign; false on anything else or overflow. */
 bool str_to_u64(const char *s, uint64_t *ret);
-/* The entry of the NULL-terminated `names` that is nearest to `word` (Damerau-Levenshtein), or NULL when none is near enough to be meant. */
+/* The entry of the NULL-terminated `names` that is nearest to `word` (Damerau-Levenshtein), or NULL when none is near
+ * enough to be meant. */
 const char *str_nearest(const char *word, const char *const *names);
 /* "1.5 GiB", in a static thread-local buffer of a small ring. */
 const char *str_bytes(uint64_t n);

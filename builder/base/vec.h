@@ -1,6 +1,6 @@
 /*
- * Typed growing arrays:  VEC(struct part) parts = {0};  vec_push(&parts, p);  for (size_t i = 0; i < parts.n; i++) parts.v[i]...
- * The array owns its memory, not what its elements point to.
+ * Typed growing arrays:  VEC(struct part) parts = {0};  vec_push(&parts, p);  for (size_t i = 0; i < parts.n; i++)
+ * parts.v[i]... The array owns its memory, not what its elements point to.
  */
 #pragma once
 #include "base/mem.h"

@@ -21,7 +21,7 @@ struct target_program {
 	const char *const *libs;   /* "-ljansson" ..., or NULL */
 	bool is_static;
 };
-extern const struct target_program target_init; /* /init of the initrd; source_dir is for the caller to fill in */
+extern const struct target_program target_init;	 /* /init of the initrd; source_dir is for the caller to fill in */
 extern const struct target_program target_agent; /* kiln-agent; needs headers of libcurl, OpenSSL, jansson, libcrypt */
 
 /*

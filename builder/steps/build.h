@@ -23,7 +23,7 @@ struct build_result {
 	char *version;		      /* of the image */
 	char *root, *store;	      /* squashfs files in the cache */
 	char *root_hash, *store_hash; /* verity, 64 hex digits; NULL with trees_only */
-	char *kernel;	 /* the OS tree's kernel image, for the probe of KVM */
+	char *kernel;		      /* the OS tree's kernel image, for the probe of KVM */
 	char *uki, *tools;	      /* the UKI in the cache, the directory of the tools tree */
 	json_t *images;		      /* [{"format","path","bytes","cached"}] */
 };

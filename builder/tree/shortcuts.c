@@ -109,8 +109,7 @@ static int replace_helper(struct err *err)
 		return 0;
 	/* cppcheck-suppress comparePointers ; both are of one piece of assembly */
 	size_t n = (size_t)(deb_systemd_helper_end - deb_systemd_helper);
-	if (path_write(copy, text, len, 0755, err) < 0 ||
-		path_write(brief, deb_systemd_helper, n, 0755, err) < 0)
+	if (path_write(copy, text, len, 0755, err) < 0 || path_write(brief, deb_systemd_helper, n, 0755, err) < 0)
 		return -1;
 	return cover(brief, HELPER, err);
 }

@@ -78,6 +78,23 @@ check 'no password, no key, no machine id' inside "$store" '
     done </etc/shadow
     ! grep -rlE "BEGIN [A-Z ]*PRIVATE KEY" /etc /usr/lib/kiln/*.json /usr/lib/kiln/files /usr/local /root 2>/dev/null'
 
+# decides NAME WANT BOOTED ENTRY...: what the fallback says when BOOTED did not become healthy and there are these entries
+decides() {
+    local name=$1 want=$2 booted=$3
+    shift 3
+    rm -rf "$out/Linux"
+    mkdir "$out/Linux"
+    (cd "$out/Linux" && touch "$booted" "$@")
+    { printf '\6\0\0\0' && printf '%s\0' "\\EFI\\Linux\\$booted" | iconv -t UTF-16LE; } >"$out/variable"
+    same "$name" "$want" "$(bash "$repo/overlays/base/os/fallback" --dry-run "$out/variable" "$out/Linux")"
+}
+stays='<3>not healthy in time, and there is no other slot: staying up'
+decides 'alone: stays up' "$stays" 'kiln_2+2-1.efi'
+decides 'another healthy slot: restarts' '<3>not healthy in time: restarting, so that kiln_1 may be chosen' 'kiln_2+2-1.efi' kiln_1.efi
+decides 'another slot with tries left: restarts' '<3>not healthy in time: restarting, so that kiln_3+1-2 may be chosen' \
+    'kiln_2+0-3.efi' 'kiln_3+1-2.efi'
+decides 'another slot that failed as well: stays up' "$stays" 'kiln_2+1-2.efi' 'kiln_1+0-3.efi'
+
 # A container that a power cut left behind, a record in the writable storage, a volume; then another store.
 # shellcheck disable=SC2016
 check 'records of an old store are made' inside "$store" '

@@ -38,6 +38,8 @@ AGENT_OBJ := $(AGENT_SRC:%.c=$(B)/%.o)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 CMD_OBJ   := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  := $(UNIT_SRC:builder/tests/unit/%.c=$(B)/unit/%)
+TOOL_SRC  := $(sort $(wildcard builder/tests/tools/*.c))
+TOOL_BIN  := $(TOOL_SRC:builder/tests/tools/%.c=$(B)/tools/%)
 
 all: $(B)/kiln $(B)/kiln.bash
 
@@ -98,7 +100,13 @@ $(B)/unit/%: builder/tests/unit/%.c $(B)/libagent.a $(B)/libkiln.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libagent.a $(B)/libkiln.a -lcmocka $(ALL_LIBS) $(LDFLAGS)
 
-unit: $(UNIT_BIN)
+# Programs for the test scripts.
+$(B)/tools/%: builder/tests/tools/%.c $(B)/libkiln.a
+	@echo "  TEST    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libkiln.a $(ALL_LIBS) $(LDFLAGS)
+
+unit: $(UNIT_BIN) $(TOOL_BIN)
 
 # libFuzzer targets, with clang: `make fuzz` builds them, `make fuzz SECONDS=60` runs each for so long as well.
 FUZZ_SRC  := $(sort $(wildcard builder/tests/fuzz/*_fuzz.c))

@@ -140,8 +140,9 @@ static int run(struct compose *c, struct err *err)
 	strvec_add(&c->layers, c->lower);
 	for (const char *const *p = job->parents; p && *p; p++)
 		strvec_add(&c->layers, *p);
-	vec_push(&c->binds,
-		(struct ns_bind){arena_printf(&c->arena, "%s/unpacked", job->cache), "/kiln-unpacked", true});
+	if (c->l.pkgs.n)
+		vec_push(&c->binds,
+			(struct ns_bind){arena_printf(&c->arena, "%s/unpacked", job->cache), "/kiln-unpacked", true});
 	for (size_t i = 0; i < c->l.pkgs.n; i++)
 		if (c->l.pkgs.v[i].by_dpkg)
 			vec_push(&c->binds, (struct ns_bind){c->l.pkgs.v[i].deb->path,

@@ -14,8 +14,8 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 apt_begin || exit 1
 mapfile -t base < <(essential)
-# With what differs most: capabilities (ping), users (dbus), alternatives, triggers, a diversion (postgresql-common).
-layer=(libcap2-bin iputils-ping dbus-daemon dbus postgresql-common nano)
+# With what differs most: capabilities (arping), users (dbus), alternatives, triggers, a diversion (postgresql-common).
+layer=(libcap2-bin iputils-arping dbus-daemon dbus postgresql-common nano)
 check "packages for the base" package_list "$scratch/base.list" "${base[@]}"
 check "packages for the layer" package_list "$scratch/all.list" "${base[@]}" "${layer[@]}"
 grep -vxFf "$scratch/base.list" "$scratch/all.list" >"$scratch/layer.list"
@@ -47,7 +47,7 @@ else
 fi
 check "the same tree twice" diff "$scratch/root1.txt" "$scratch/root2.txt"
 check "it has files" test "$(wc -l <"$scratch/root1.txt")" -gt 4000
-check "a capability survived" grep -qP '^/usr/bin/ping\t.*security.capability=' "$scratch/root1.txt"
+check "a capability survived" grep -qP '^/usr/bin/arping\t.*security.capability=' "$scratch/root1.txt"
 check "the diversion of postgresql-common" grep -qP '^/usr/bin/pg_config\t100755\troot:root\t' "$scratch/root1.txt"
 # shellcheck disable=SC2016 # awk's
 check "no time stamp is later than the epoch" awk -F'\t' -v e="$epoch" '$4 > e {print; bad = 1} END {exit bad}' "$scratch/root1.txt"

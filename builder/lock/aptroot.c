@@ -1,4 +1,5 @@
 #include "lock/aptroot.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
@@ -112,6 +113,8 @@ int apt_root_open(struct apt_root *r, struct cache *c, const char *key, const ch
 	r->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (r->lock_fd < 0)
 		return err_sys(err, errno, "open %s", lock);
+	if (flock(r->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		log_note("waiting for another kiln that works on the same package index");
 	while (flock(r->lock_fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return err_sys(err, errno, "lock %s", lock);

@@ -8,7 +8,8 @@
 
 #define SOURCES "/kiln/src"
 
-const struct target_program target_init = {.name = "init", .is_static = true};
+static const char *const init_shared[] = {"base/gptread.c", NULL};
+const struct target_program target_init = {.name = "init", .shared = init_shared, .is_static = true};
 
 static const char *const agent_shared[] = {"base/err.c", "base/filter.c", "base/hash.c", "base/json.c", "base/log.c",
 	"base/mem.c", "base/path.c", "base/proc.c", "base/progress.c", "base/str.c", "base/strvec.c", NULL};

@@ -24,11 +24,11 @@ static void print_partitions(const json_t *list)
 	const json_t *p;
 	size_t i;
 
-	printf("\n%3s  %-26s %-15s %10s  %s\n", "", "LABEL", "CONTENT", "SIZE", "UUID");
+	printf("\n%3s  %-36s %-15s %10s  %s\n", "", "LABEL", "CONTENT", "SIZE", "UUID");
 	json_array_foreach(list, i, p)
 	{
 		uint64_t size = (uint64_t)json_integer_value(json_object_get(p, "size"));
-		printf("%3" JSON_INTEGER_FORMAT "  %-26s %-15s %10s  %s\n",
+		printf("%3" JSON_INTEGER_FORMAT "  %-36s %-15s %10s  %s\n",
 			json_integer_value(json_object_get(p, "number")), str(p, "label"), str(p, "content"),
 			str_bytes(size), str(p, "uuid"));
 	}

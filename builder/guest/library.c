@@ -23,10 +23,8 @@ int library_load(struct library *l, struct err *err)
 		{"launch", &l->launch}, {"list_partitions", &l->list_partitions},
 		{"blockdev_getsize64", &l->blockdev_getsize64}, {"vfs_type", &l->vfs_type},
 		{"part_to_dev", &l->part_to_dev}, {"part_to_partnum", &l->part_to_partnum},
-		{"part_get_parttype", &l->part_get_parttype}, {"part_get_name", &l->part_get_name},
-		{"part_get_gpt_type", &l->part_get_gpt_type}, {"part_get_gpt_guid", &l->part_get_gpt_guid},
-		{"mount_ro", &l->mount_ro}, {"umount_all", &l->umount_all}, {"is_file", &l->is_file},
-		{"read_file", &l->read_file}};
+		{"pread_device", &l->pread_device}, {"mount_ro", &l->mount_ro}, {"umount_all", &l->umount_all},
+		{"is_file", &l->is_file}, {"read_file", &l->read_file}};
 
 	l->handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
 	if (!l->handle) {

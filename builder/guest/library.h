@@ -21,10 +21,7 @@ struct library {
 	char *(*vfs_type)(guestfs_h *, const char *);
 	char *(*part_to_dev)(guestfs_h *, const char *);
 	int (*part_to_partnum)(guestfs_h *, const char *);
-	char *(*part_get_parttype)(guestfs_h *, const char *);
-	char *(*part_get_name)(guestfs_h *, const char *, int);
-	char *(*part_get_gpt_type)(guestfs_h *, const char *, int);
-	char *(*part_get_gpt_guid)(guestfs_h *, const char *, int);
+	char *(*pread_device)(guestfs_h *, const char *, int, int64_t, size_t *);
 	int (*mount_ro)(guestfs_h *, const char *, const char *);
 	int (*umount_all)(guestfs_h *);
 	int (*is_file)(guestfs_h *, const char *);

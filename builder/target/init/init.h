@@ -1,16 +1,16 @@
 /*
  * kiln's /init: the static first process in the initrd. It loads modules, finds the boot disk by the two root hashes on
  * the kernel command line, sets up dm-verity for root and store, makes or grows /var, and starts systemd in the
- * verified root. No library but libc. What reads outside data (gpt.c, modules.c, verity.c, bootcount.c) has no side
- * effects, so that it is tested and fuzzed on the build host.
+ * verified root. No library but libc. What reads outside data (base/gptread.c, modules.c, verity.c, bootcount.c) has no
+ * side effects, so that it is tested and fuzzed on the build host.
  */
 #pragma once
+#include "base/gptread.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HASH_BYTES 32
-#define GPT_PARTS_MAX 128
 
 /* ---- talk.c: the console ---- */
 
@@ -64,27 +64,6 @@ void modules_parse(struct modules *m, char *dep, char *alias);
 void modules_match(struct modules *m, const char *modalias, void (*fn)(struct modules *, const char *));
 void modules_load(struct modules *m, const char *name); /* with all it needs; unknown names are built in */
 unsigned modules_coldplug(struct modules *m);		/* for all devices there are now: how many were loaded */
-
-/* ---- gpt.c ---- */
-
-struct part {
-	unsigned number;	    /* 1-based */
-	uint8_t type[16], uuid[16]; /* as printed */
-	char label[37];		    /* what is not ASCII became '?' */
-	uint64_t start, end;	    /* sectors, end included */
-};
-struct gpt {
-	unsigned sector;  /* bytes */
-	uint64_t sectors; /* of the disk */
-	bool from_backup; /* the primary copy was bad */
-	struct part v[GPT_PARTS_MAX];
-	size_t n;
-};
-/* Read and check a GPT: header and entries by their CRCs, the backup at the end when the first is bad. 0, or -1 when
- * there is none. */
-int gpt_read(int fd, unsigned sector, uint64_t size, struct gpt *ret);
-const struct part *gpt_by_uuid(const struct gpt *g, const uint8_t uuid[16]);
-const struct part *gpt_by_label(const struct gpt *g, const char *label);
 
 /* ---- verity.c ---- */
 

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/gptread.c"
 #include "target/init/bootcount.c"
-#include "target/init/gpt.c"
 #include "target/init/talk.c"
 #include "target/init/util.c"
 #define le32 verity_le32

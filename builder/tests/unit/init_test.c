@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 /* /init is a program of its own, without kiln's library; its files are part of this test. */
+#include "base/gptread.c"
 #include "target/init/bootcount.c"
-#include "target/init/gpt.c"
 #include "target/init/modules.c"
 #include "target/init/talk.c"
 #include "target/init/util.c"

@@ -1,5 +1,4 @@
-/* Reading a GUID partition table (UEFI 2.10, chapter 5.3). Everything on the disk is taken as hostile. */
-#include "init.h"
+#include "base/gptread.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 enum { STACK = 512 << 10, FAILS = 3, BEAT_MS = 5000 };
+#define PATIENCE_MS 30000
 #define BACKOFF_FIRST_MS 60000
 #define BACKOFF_MAX_MS 900000
 
@@ -28,7 +29,7 @@ struct watched {
 	struct watch_state s;
 };
 
-enum health_state watch_step(struct watch_state *s, const struct health *h, bool running, bool ok, uint64_t now)
+static enum health_state judge(struct watch_state *s, const struct health *h, bool running, bool ok, uint64_t now)
 {
 	if (!running) {
 		s->started_ms = 0;
@@ -54,9 +55,19 @@ enum health_state watch_step(struct watch_state *s, const struct health *h, bool
 	return now - s->started_ms < h->start_ms || s->fails < FAILS ? HEALTH_STARTING : HEALTH_UNHEALTHY;
 }
 
+enum health_state watch_step(struct watch_state *s, const struct health *h, bool running, bool ok, uint64_t now)
+{
+	enum health_state state = judge(s, h, running, ok, now);
+	if (state != HEALTH_UNHEALTHY)
+		s->unhealthy_since_ms = 0;
+	else if (!s->unhealthy_since_ms)
+		s->unhealthy_since_ms = now;
+	return state;
+}
+
 bool watch_restart_due(struct watch_state *s, uint64_t now)
 {
-	if (now < s->next_restart_ms)
+	if (!s->unhealthy_since_ms || now - s->unhealthy_since_ms < PATIENCE_MS || now < s->next_restart_ms)
 		return false;
 	s->backoff_ms = s->backoff_ms ? s->backoff_ms * 2 : BACKOFF_FIRST_MS;
 	if (s->backoff_ms > BACKOFF_MAX_MS)

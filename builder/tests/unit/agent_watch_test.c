@@ -40,6 +40,14 @@ static void backoff(void **state)
 	struct watch_state s = {0};
 	const struct health h = {.start_ms = 1000, .interval_ms = 1000};
 	uint64_t now = 1000, last = 0, pauses[8];
+	assert_false(watch_restart_due(&s, now));
+	for (int i = 0; i < 3; i++)
+		watch_step(&s, &h, true, false, now += 1000);
+	assert_int_equal(s.unhealthy_since_ms, now);
+	assert_false(watch_restart_due(&s, now + 29999));
+	assert_true(watch_restart_due(&s, now + 30000));
+	s = (struct watch_state){.unhealthy_since_ms = 1};
+	now += 30000;
 	for (size_t i = 0; i < ARRAY_SIZE(pauses); now += 1000) {
 		if (!watch_restart_due(&s, now))
 			continue;
@@ -55,6 +63,7 @@ static void backoff(void **state)
 	/* healthy for a quarter of an hour: forgotten */
 	watch_step(&s, &h, true, true, now);
 	watch_step(&s, &h, true, true, now + 900001);
+	assert_int_equal(s.unhealthy_since_ms, 0);
 	assert_int_equal(s.backoff_ms, 0);
 }
 

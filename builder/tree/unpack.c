@@ -6,9 +6,11 @@
 #include "deb/archive.h"
 #include "tree/namespace.h"
 #include "tree/tree.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,18 +56,38 @@ static int publish(struct work *w, struct err *err)
 		if (rename(t->tmp, t->place) == 0) {
 			free(t->tmp);
 			t->tmp = NULL;
-		} else if (errno != ENOTEMPTY && errno != EEXIST) /* another kiln was quicker */
+		} else {
 			return err_sys(err, errno, "rename %s to %s", t->tmp, t->place);
+		}
 	}
 	return path_sync_dir(dir, err);
+}
+
+/* What a kiln that was killed left behind. The lock on the cache is ours: nobody else is at work there. */
+static int remove_leftovers(const char *cache, struct err *err)
+{
+	_cleanup_free_ char *tmp = path_join(cache, "tmp");
+	DIR *d = opendir(tmp);
+	int rc = d ? 0 : err_sys(err, errno, "read %s", tmp);
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e && rc == 0; e = readdir(d)) {
+		_cleanup_free_ char *path = path_join(tmp, e->d_name);
+		if (str_starts(e->d_name, "deb-"))
+			rc = path_remove(path, err);
+	}
+	if (d)
+		closedir(d);
+	return rc;
 }
 
 static int unpack_all(void *arg, struct err *err)
 {
 	struct work *w = arg;
 	_cleanup_err_ struct err ignored = ERR_INIT;
-	int rc = pool_map(w->n, w->threads, unpack_one, w, err);
+	int rc = remove_leftovers(w->cache, err);
 
+	if (rc == 0)
+		rc = pool_map(w->n, w->threads, unpack_one, w, err);
 	if (rc == 0)
 		rc = publish(w, err);
 	for (size_t i = 0; i < w->n; i++)
@@ -87,7 +109,8 @@ static bool planned(const struct work *w, const char *place)
 	return false;
 }
 
-static int run(struct work *w, size_t n, struct err *err)
+/* The packages that are not there yet. */
+static int collect(struct work *w, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!is_sha256(w->debs[i].sha256))
@@ -98,12 +121,35 @@ static int run(struct work *w, size_t n, struct err *err)
 		else
 			w->todo[w->n++] = (struct todo){.deb = &w->debs[i], .place = place};
 	}
+	return 0;
+}
+
+static void forget(struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->todo[i].place);
+	w->n = 0;
+}
+
+static int run(struct work *w, size_t n, struct err *err)
+{
+	if (collect(w, n, err) < 0)
+		return -1;
 	if (!w->n)
 		return 0;
 	_cleanup_free_ char *dir = path_join(w->cache, "unpacked"), *tmp = path_join(w->cache, "tmp");
 	if (path_mkdirs(dir, err) < 0 || path_mkdirs(tmp, err) < 0)
 		return -1;
-	return ns_call(unpack_all, w, err);
+	/* One at a time; what another one unpacked meanwhile is there. */
+	_cleanup_fd_ int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) < 0)
+		return err_sys(err, errno, "lock %s", dir);
+	forget(w);
+	if (collect(w, n, err) < 0)
+		return -1;
+	int rc = w->n ? ns_call(unpack_all, w, err) : 0;
+	(void)flock(lock, LOCK_UN); /* at once, even if a child of another thread has a copy of the descriptor */
+	return rc;
 }
 
 int tree_unpack_debs(const char *cache, const struct tree_deb *debs, size_t n, unsigned threads, struct err *err)
@@ -111,8 +157,7 @@ int tree_unpack_debs(const char *cache, const struct tree_deb *debs, size_t n, u
 	struct work w = {.cache = cache, .debs = debs, .threads = threads, .todo = xcalloc(n + 1, sizeof *w.todo)};
 	int rc = run(&w, n, err);
 
-	for (size_t i = 0; i < w.n; i++)
-		free(w.todo[i].place);
+	forget(&w);
 	free(w.todo);
 	return rc;
 }

@@ -424,6 +424,15 @@ static void wrong_packages_leave_nothing(void **state)
 	assert_int_equal(left, 0);
 	forget();
 
+	/* What a killed kiln left is gone with the next unpacking. */
+	_cleanup_err_ struct err e = ERR_INIT;
+	_cleanup_free_ char *old = path_join(tmp, "deb-000000000000-killed/data/x"),
+			    *mine = path_join(tmp, "deb-000000000000-killed");
+	assert_int_equal(path_mkdirs(old, &e), 0);
+	package("next", "", LIST(ROOT, FILE_("./next", "1")));
+	composed("next", NULL, NULL);
+	assert_false(path_exists(mine));
+
 	package("nameless", "", LIST(ROOT));
 	debs.v[0].sha256 = (free((char *)debs.v[0].sha256), NULL);
 	refused("nohash", NULL, NULL, "package nameless:all has no SHA-256");

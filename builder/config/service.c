@@ -245,6 +245,19 @@ static int check_volumes(const struct service_def *s, const struct container_def
 	return 0;
 }
 
+/* On the machine a claim's secrets lie in a directory of the claim's name, beside the files of the service's own. */
+static int check_secrets(const struct service_def *s, struct err *err)
+{
+	for (size_t i = 0; i < s->claims.n; i++)
+		for (size_t k = 0; k < s->secrets.n; k++)
+			if (!strcmp(s->claims.v[i].name, s->secrets.v[k].name)) {
+				ynode_err(s->claims.v[i].self, err, "claims: '%s' is a secret of %s as well",
+					s->claims.v[i].name, s->name);
+				return err_hint(err, "give one of them another name");
+			}
+	return 0;
+}
+
 static int check_container(const struct service_def *s, const struct container_def *c, struct err *err)
 {
 	if (check_tree(c->image, err) < 0 || file_defs_check(&c->files, err) < 0 || check_health(c->health, err) < 0 ||
@@ -331,6 +344,8 @@ static int check_service(const struct service_def *s, struct err *err)
 {
 	if (check_tree(s->trees.tools, err) < 0 || check_tree(s->trees.base, err) < 0 ||
 		check_tree(s->trees.os, err) < 0)
+		return -1;
+	if (check_secrets(s, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->containers.n; i++)
 		if (check_container(s, &s->containers.v[i], err) < 0)

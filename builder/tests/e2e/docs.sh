@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# What README.md and the guides tell people to type works: cheap commands are run, in order, over the files that the page
+# shows; the others are known, with known options, and run by another script of these tests.
+# level: quick
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+cd "$repo" || exit 1
+
+# Pages mark commands as ```sh, and files as "<!-- file: PATH -->" before a ``` block.
+page_files() { # PAGE: writes the files of the page into the working directory
+    local path='' inside='' line
+    while IFS= read -r line; do
+        if [ -n "$inside" ]; then
+            if [ "$line" = '```' ]; then inside='' path=''; else printf '%s\n' "$line" >>"$path"; fi
+        elif [[ $line =~ ^'<!-- file: '(.*)' -->'$ ]]; then
+            path=${BASH_REMATCH[1]}
+            mkdir -p "$(dirname "$path")"
+            : >"$path"
+        elif [[ $line == '```'* && -n $path ]]; then
+            inside=yes
+        fi
+    done <"$1"
+}
+page_commands() { # PAGE: lines of its ```sh blocks, without comments
+    awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$1" | sed -E 's/[[:space:]]+#.*$//; /^(#|$)/d'
+}
+# Which script runs what takes long, and how it says so.
+declare -A script=([lock]=lock [fetch]=lock [build]=build-tiny [test]=vm-tiny-nspawn [run]=run [inspect]=inspect)
+covered() { # COMMAND
+    # shellcheck disable=SC2016 # as it stands in the script
+    local says='"\$kiln"( -[^ ]*)* '$1' '
+    [ "$1" != test ] || says='^scenarios '
+    grep -qE "$says" "$repo/builder/tests/e2e/${script[$1]}.sh"
+}
+kiln_line() { # WORD...: of a command line that begins with kiln
+    local command=$1 word
+    shift
+    case $command in
+    plan | new | help | --help | --version)
+        check "$page: kiln $command $*" "$kiln" "$command" "$@"
+        return
+        ;;
+    lock | fetch | build | test | run | inspect) ;;
+    *)
+        not_ok "$page: kiln $command $*" 'no such command'
+        return
+        ;;
+    esac
+    local help
+    help=$("$kiln" "$command" --help)
+    for word; do
+        [[ $word != -* ]] || grep -qE "^  $word( |\$)" <<<"$help" || not_ok "$page: kiln $command $*" "$word is no option"
+        [[ $word != *.yaml ]] || check "$page: kiln $command $*: its profile can be planned" "$kiln" plan "$word"
+    done
+    check "$page: kiln $command $*: ${script[$command]}.sh runs it" covered "$command"
+}
+
+export KILN_DATA=$repo
+pages=(README.md docs/*.md)
+for page in "${pages[@]}"; do
+    site=$scratch/site
+    rm -rf "$site"
+    mkdir -p "$site"
+    # The scenario's page goes on with the profile that the service's page made.
+    [ "$page" != docs/writing-a-scenario.md ] || (cd "$site" && page_files "$repo/docs/writing-a-service.md")
+    (cd "$site" && page_files "$repo/$page")
+    while IFS= read -r line; do
+        read -ra words <<<"$line"
+        case ${words[0]} in
+        kiln | build/kiln)
+            cd "$site" || exit 1
+            kiln_line "${words[@]:1}"
+            cd "$repo" || exit 1
+            ;;
+        make) check "$page: $line: make knows how" make -n "${words[@]:1}" ;;
+        tar) ok "$page: $line" ;;
+        *) not_ok "$page: $line" 'what is that?' ;;
+        esac
+    done < <(page_commands "$page")
+    for scenario in "$site"/qemu-test/*.yaml; do
+        [ -e "$scenario" ] || continue
+        # For another engine it is read, and not played.
+        sed -i 's/^engines: .*/engines: [nspawn]/' "$scenario"
+        name=$(basename "$scenario" .yaml)
+        check "$page: $name is a scenario" "$kiln" test "$site/x.raw" --scenario "$name" --cache "$scratch/cache" --out "$scratch/out"
+    done
+    # Links lead somewhere.
+    while IFS= read -r target; do
+        check "$page: link to $target" test -e "$(dirname "$page")/$target"
+    done < <(grep -oE '\]\([^)#:]+\)' "$page" | sed 's/^](//; s/)$//' | sort -u)
+done

@@ -261,6 +261,13 @@ char *path_tempdir(const char *parent, const char *prefix, struct err *err)
 	return steal(dir);
 }
 
+char *path_scratch(const char *prefix, struct err *err)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return path_tempdir(tmp && *tmp ? tmp : "/var/tmp", prefix, err);
+}
+
 int path_open_in(int rootfd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {

@@ -26,6 +26,11 @@ bool path_is_executable(const char *path); /* has an x bit for its owner */
 int path_remove(const char *path, struct err *err);
 /* A new directory "<parent>/<prefix>XXXXXX". The caller frees the name and removes the directory. */
 char *path_tempdir(const char *parent, const char *prefix, struct err *err);
+/*
+ * The same for what may grow large: in $TMPDIR, else in /var/tmp. /tmp may be memory (systemd's file-hierarchy(7); so it
+ * is on Debian 13), too small for a machine's disk.
+ */
+char *path_scratch(const char *prefix, struct err *err);
 /* fsync of a directory, so that a rename in it survives a power cut. */
 int path_sync_dir(const char *dir, struct err *err);
 /* Write all of it, through EINTR and short writes. 0, or -1 with errno. */

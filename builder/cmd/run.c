@@ -71,8 +71,7 @@ static int run_subject(const struct subject *s, struct err *err)
 {
 	struct vm_forward ports[MAX_PORTS + 1] = {{0}};
 	_cleanup_free_ char *accel = cache_path(s->cache, "kvm");
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-vm.", err);
+	_cleanup_free_ char *dir = path_scratch("kiln-vm.", err);
 
 	if (!dir || choose_ports(s, ports, err) < 0)
 		return -1;

@@ -89,8 +89,7 @@ static int play_one(const struct scenario *s, const struct subject *subject, con
 	struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, e->name);
 	_cleanup_free_ char *accel = cache_path(subject->cache, "kvm");
 	/* Sockets have short names: the scratch directory is not under the user's. */
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-vm.", err);
+	_cleanup_free_ char *dir = path_scratch("kiln-vm.", err);
 
 	if (!dir)
 		return -1;

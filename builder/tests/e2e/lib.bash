@@ -8,7 +8,8 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 build=$(realpath -m "${KILN_BUILD:-$repo/build}")
 # shellcheck disable=SC2034
 kiln=$build/kiln
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/kiln-test.XXXXXX")
+# Images and caches are too large for a /tmp in memory, as Debian 13 has it.
+scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/kiln-test.XXXXXX")
 tests=0 bad=0
 cleanups=()
 

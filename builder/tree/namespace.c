@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -132,6 +133,9 @@ static _Noreturn void stage_two(const struct job *j, int reply)
 		rc = view_no_sync(&e);
 	if (rc == 0 && j->opts)
 		clean_environment(j->opts->epoch);
+	/* Programs that are started here cannot mount, nor unmount what covers /proc/sys; this process still can. */
+	if (rc == 0 && j->opts && prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN) < 0)
+		rc = err_sys(&e, errno, "drop a capability");
 	if (rc == 0)
 		rc = j->fn(j->arg, &e);
 	send_reply(reply, j, rc, &e);

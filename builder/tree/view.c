@@ -180,6 +180,29 @@ static int mount_proc(int rootfd, struct err *err)
 	return 0;
 }
 
+/* Root inside may be the host's root by number, and that is all that these files ask for. They can be read, not
+ * written. */
+static int protect_proc(int rootfd, struct err *err)
+{
+	static const char *const parts[] = {
+		"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi"};
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		_cleanup_fd_ int at = path_open_in(rootfd, parts[i], O_PATH | O_CLOEXEC, 0);
+		if (at < 0 && errno == ENOENT)
+			continue;
+		_cleanup_fd_ int copy =
+			at < 0 ? -1
+			       : open_tree(at, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
+		if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+			return err_sys(err, errno, "make %s read-only", parts[i]);
+		if (put_mount(copy, rootfd, parts[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int make_dev(const struct handles *h, int rootfd, struct err *err)
 {
 	if (mount_tmpfs(rootfd, "/dev", "mode=0755", err) < 0)
@@ -208,7 +231,7 @@ static int make_dev(const struct handles *h, int rootfd, struct err *err)
 
 static int make_system_dirs(const struct handles *h, int rootfd, struct err *err)
 {
-	if (make_dev(h, rootfd, err) < 0 || mount_proc(rootfd, err) < 0 ||
+	if (make_dev(h, rootfd, err) < 0 || mount_proc(rootfd, err) < 0 || protect_proc(rootfd, err) < 0 ||
 		mount_tmpfs(rootfd, "/tmp", "mode=1777", err) < 0)
 		return -1;
 	/* In a tree that is written to, directories that scripts make in /run belong to the result. */

@@ -282,6 +282,25 @@ static void kilns_descriptors_stay_hidden(void **state)
 		fail_msg("%s", e.msg);
 }
 
+static void the_hosts_kernel_is_out_of_reach(void **state)
+{
+	_cleanup_err_ struct err e = ERR_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct ns_opts o = host_view();
+
+	(void)state;
+	o.proc.capture = &out;
+	const char *const argv[] = {"sh", "-c",
+		"cat /proc/sys/kernel/core_pattern >/tmp/was; { cat /tmp/was >/proc/sys/kernel/core_pattern; } "
+		"2>/dev/null || echo read-only; "
+		"umount /proc/sys 2>/dev/null || echo stays; { echo h >/proc/sysrq-trigger; } 2>/dev/null || echo no; "
+		"mknod /tmp/sda b 8 0 2>/dev/null || echo refused; mount -t tmpfs x /tmp 2>/dev/null || echo none",
+		NULL};
+	if (ns_run(&o, argv, &e) != 0)
+		fail_msg("%s", e.msg);
+	assert_string_equal(out.s, "read-only\nstays\nno\nrefused\nnone\n");
+}
+
 static void a_missing_layer(void **state)
 {
 	_cleanup_err_ struct err e = ERR_INIT;
@@ -326,6 +345,7 @@ int main(void)
 		cmocka_unit_test(nothing_outlives),
 		cmocka_unit_test(time_limits_hold),
 		cmocka_unit_test(kilns_descriptors_stay_hidden),
+		cmocka_unit_test(the_hosts_kernel_is_out_of_reach),
 		cmocka_unit_test(a_missing_layer),
 		cmocka_unit_test(subordinate_ids),
 	};

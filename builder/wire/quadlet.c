@@ -7,6 +7,7 @@
 
 /* Room for a slow machine to run podman itself, before and after the time that the health check allows. */
 #define START_SLACK_SEC 120
+#define START_PATIENCE 10 /* kiln-agent wait stretches its deadline so far on a saturated machine */
 #define HEALTH_DEFAULT_MS 60000
 #define STOP_DEFAULT_MS 10000
 /* Locally administered (IEEE 802), then the offset in the subnet. */
@@ -231,7 +232,7 @@ static int service_section(struct strbuf *b, const struct container *c, struct e
 	if (c->health.kind != HEALTH_NONE)
 		strbuf_addf(b, "ExecStartPost=" WIRE_AGENT " wait %s $MAINPID\n", c->name);
 	strbuf_adds(b, "Restart=always\nRestartMode=direct\nRestartSec=1\nRestartSteps=6\nRestartMaxDelaySec=60\n");
-	strbuf_addf(b, "TimeoutStartSec=%llu\n", (unsigned long long)((start + 999) / 1000 + START_SLACK_SEC));
+	strbuf_addf(b, "TimeoutStartSec=%llu\n", (unsigned long long)((start + 999) / 1000 * START_PATIENCE + START_SLACK_SEC));
 	strbuf_addf(b, "TimeoutStopSec=%llu\n", stop_seconds(c) + 10);
 	return unit_limits(b, c, err);
 }

@@ -1,5 +1,6 @@
 #include "target/agent/probe.h"
 #include "target/agent/http.h"
+#include "target/agent/patience.h"
 #include "target/agent/podman.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ static int probe_http(const struct container *c, struct err *err)
 		.address = c->address,
 		.port = h->port,
 		.path = h->path,
-		.timeout_ms = h->timeout_ms};
+		.timeout_ms = patience_stretch(h->timeout_ms)};
 	int rc = http_do(&r, &answer, err);
 	strbuf_release(&answer.body);
 	if (rc == 0 && !probe_expected(h->expect, answer.status, 200, 399))
@@ -55,7 +56,8 @@ int probe_tcp(const char *address, unsigned port, uint64_t timeout_ms, struct er
 static int probe_exec(const struct container *c, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	struct podman_exec x = {.container = c->name, .argv = c->health.exec, .timeout_ms = c->health.timeout_ms};
+	struct podman_exec x = {
+		.container = c->name, .argv = c->health.exec, .timeout_ms = patience_stretch(c->health.timeout_ms)};
 	if (podman_exec(&x, &out, err) == 0)
 		return 0;
 	/* its last line, when it has one, says more than its exit status */
@@ -75,7 +77,7 @@ int probe(const struct container *c, struct err *err)
 	case PROBE_HTTPS:
 		return probe_http(c, err);
 	case PROBE_TCP:
-		return probe_tcp(c->address, c->health.port, c->health.timeout_ms, err);
+		return probe_tcp(c->address, c->health.port, patience_stretch(c->health.timeout_ms), err);
 	case PROBE_EXEC:
 		return probe_exec(c, err);
 	case PROBE_NONE:

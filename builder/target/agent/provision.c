@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "target/agent/patience.h"
 #include "target/agent/record.h"
 #include "target/agent/step.h"
 #include "target/agent/text.h"
@@ -57,16 +58,17 @@ static int try_step(struct progress *g, struct step_run *r, const char *key, boo
 	const json_t *unless = json_object_get(r->step, "unless"), *retry = json_object_get(r->step, "retry");
 	bool waits = json_object_get(r->step, "wait");
 	uint64_t every = number(retry, "every", 2000), limit = number(retry, "for", waits ? 300000 : 60000);
-	uint64_t begun = agent_ms();
-	r->timeout_ms = number(r->step, "timeout", waits ? 10000 : 60000);
+	uint64_t begun = patience_ms();
+	uint64_t timeout = number(r->step, "timeout", waits ? 10000 : 60000);
 	for (;;) {
 		_cleanup_err_ struct err ignored = ERR_INIT;
+		r->timeout_ms = patience_stretch(timeout);
 		if (unless && step_condition(r, unless, &ignored) == 0)
 			return *already = true, 0;
 		if (step_try(r, err) == 0)
 			return 0;
 		_cleanup_free_ char *answer = masked_answer(err->msg, &r->answer, r->masks);
-		if (agent_ms() - begun + every > limit || err->kind == ERR_CONFIG) {
+		if (patience_ms() - begun + every > limit || err->kind == ERR_CONFIG) {
 			err_set(err, err->kind, "%s", answer);
 			return -1;
 		}

@@ -1,6 +1,7 @@
 /* `wait CONTAINER [PID [TIMEOUT-MS]]`: blocks until the container is healthy; its unit's ExecStartPost. */
 #include "base/json.h"
 #include "base/path.h"
+#include "target/agent/patience.h"
 #include "target/agent/probe.h"
 #include <errno.h>
 #include <poll.h>
@@ -30,7 +31,8 @@ static void note_times(const struct agent *a, const char *name, uint64_t begun)
  */
 static int wait_healthy(const struct agent *a, const struct container *c, int pidfd, uint64_t timeout, struct err *err)
 {
-	uint64_t begun = agent_ms(), pause = c->health.kind == PROBE_EXEC ? 1000 : 200;
+	uint64_t begun = agent_ms(), counted = patience_ms();
+	uint64_t pause = c->health.kind == PROBE_EXEC ? 1000 : 200;
 	for (;;) {
 		_cleanup_err_ struct err why = ERR_INIT;
 		if (!sleep_while_alive(pidfd, 0))
@@ -39,10 +41,10 @@ static int wait_healthy(const struct agent *a, const struct container *c, int pi
 			note_times(a, c->name, begun);
 			return 0;
 		}
-		uint64_t used = agent_ms() - begun;
+		uint64_t used = patience_ms() - counted;
 		if (used >= timeout)
 			return err_set(err, ERR_TEST, "%s is not healthy after %llu s: %s", c->name,
-				(unsigned long long)(used / 1000), why.msg);
+				(unsigned long long)((agent_ms() - begun) / 1000), why.msg);
 		if (pause > timeout - used)
 			pause = timeout - used;
 		if (!sleep_while_alive(pidfd, pause))

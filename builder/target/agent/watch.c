@@ -5,6 +5,7 @@
 #include "target/agent/watch.h"
 #include "base/log.h"
 #include "target/agent/health.h"
+#include "target/agent/patience.h"
 #include "target/agent/probe.h"
 #include "target/agent/unit.h"
 #include <curl/curl.h>
@@ -120,7 +121,7 @@ static void *watch_container(void *arg)
 		_cleanup_err_ struct err why = ERR_INIT;
 		bool running = unit_running(x->c->unit);
 		bool ok = running && probe(x->c, &why) == 0;
-		uint64_t now = agent_ms();
+		uint64_t now = patience_ms() + 1; /* 0 means never */
 		enum health_state state = watch_step(&x->s, h, running, ok, now);
 		const char *reason = state == HEALTH_HEALTHY ? NULL : running ? why.msg : "not running";
 		bool restarted = state == HEALTH_UNHEALTHY && watch_restart_due(&x->s, now) && restart(x, reason);

@@ -3,6 +3,7 @@
 #include "agentfix.h"
 #include "target/agent/firewall.h"
 #include "target/agent/network.h"
+#include "target/agent/patience.h"
 #include "target/agent/probe.h"
 #include "target/agent/status.h"
 #include "target/agent/watch.h"
@@ -358,6 +359,7 @@ static void broken_files(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fix_setup, fix_teardown)
 int main(void)
 {
+	patience_source("/nonexistent"); /* the load of the machine that tests is none of theirs */
 	const struct CMUnitTest tests[] = {cmocka_unit_test(judgement), cmocka_unit_test(backoff), TEST(waiting),
 		TEST(waiting_for_the_dead), TEST(reasons), TEST(states), TEST(golden), TEST(refusals), TEST(subnets),
 		TEST(moved), TEST(overlaps), TEST(broken_files)};

@@ -7,8 +7,11 @@ struct format {
 	const char *name;   /* as in a profile's `outputs` */
 	const char *suffix; /* ".raw" */
 	const char *summary;
-	/* Write `out` from `raw`, whole or not at all. */
-	int (*make)(const struct tools *t, const char *raw, const char *out, struct err *err);
+	/*
+	 * Write `out` from `raw`, whole or not at all. A format whose size costs nothing has a disk of at least `disk`
+	 * bytes, so that /var has its space.
+	 */
+	int (*make)(const struct tools *t, const char *raw, uint64_t disk, const char *out, struct err *err);
 };
 extern const struct format *const formats[]; /* NULL-terminated */
 /* By name; unknown: an error (ERR_CONFIG) that lists them. */

@@ -23,11 +23,13 @@ static int copy(const char *raw, const char *tmp, struct err *err)
 	return 0;
 }
 
-static int make_raw(const struct tools *t, const char *raw, const char *out, struct err *err)
+/* No larger than its content: it is written to disks of any size. */
+static int make_raw(const struct tools *t, const char *raw, uint64_t disk, const char *out, struct err *err)
 {
 	_cleanup_free_ char *tmp = xasprintf("%s.new", out), *dir = path_dir(out);
 
 	(void)t;
+	(void)disk;
 	if (copy(raw, tmp, err) < 0) {
 		unlink(tmp);
 		return -1;

@@ -93,7 +93,9 @@ static int make_one(const struct output_spec *s, struct record *r, const struct 
 	bool current = is_current(r, path, key);
 	struct progress_step *p = progress_begin(f ? f->name : "raw", path, 0, PROGRESS_COUNT);
 
-	int rc = current ? 0 : f ? f->make(&s->image->tools, raw, path, err) : make_raw(s, key, path, err);
+	int rc = current ? 0
+		 : f	 ? f->make(&s->image->tools, raw, s->a->machine_disk, path, err)
+			 : make_raw(s, key, path, err);
 	progress_end(p, rc < 0 ? 0 : current ? 2 : 1);
 	if (s->explain)
 		fprintf(stderr, "  %-28s %.12s  %s\n", path_base(path), key,
@@ -122,6 +124,7 @@ static int make_all(const struct output_spec *s, struct record *r, json_t *list,
 	hash_field(h, s->image->store->key);
 	hash_field_u64(h, s->a->slot_root);
 	hash_field_u64(h, s->a->slot_store);
+	hash_field_u64(h, s->a->machine_disk);
 	hash_end(h, key);
 	if (make_one(s, r, NULL, NULL, key, list, err) < 0)
 		return err_wrap(err, "disk image %s", raw);

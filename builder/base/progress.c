@@ -25,6 +25,32 @@ static struct {
 	int tty;	/* -1 unknown */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .tty = -1};
 
+/*
+ * A child that goes on in our code (tree/namespace.c) must not inherit a lock that another thread holds, and leaves the
+ * live lines to its parent.
+ */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&state.lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&state.lock);
+}
+
+static void in_child(void)
+{
+	state.tty = 0;
+	state.lines = 0;
+	pthread_mutex_unlock(&state.lock);
+}
+
+static __attribute__((constructor)) void prepare_forks(void)
+{
+	(void)pthread_atfork(before_fork, after_fork, in_child);
+}
+
 static double now(void)
 {
 	struct timespec t;

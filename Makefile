@@ -166,9 +166,10 @@ lint: lint-order
 	$(Q)codespell --skip='*.json,*/tests/corpus/*,*/tests/golden/*' -L 'ser,te,ans,fo,nd,crypted,setings,bulid,bu' builder overlays profiles firmware qemu-test docs README.md Makefile
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=varFuncNullUB \
 	    --enable=warning,portability --std=c11 $(CPPCHECK_MACROS) -Ibuilder -j2 $(filter-out builder/tests/%,$(filter %.c,$(C_FILES)))
-# No file includes upward, no circles.
-lint-order:
+# No file includes or calls upward, no circles.
+lint-order: all
 	@builder/scripts/include-order
+	@builder/scripts/call-order $(B)
 # Versions of clang-format disagree; the source is as version 14 (Debian 12) has it, and others check nothing.
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || command -v clang-format)
 IS_14     := $(shell $(CLANG_FORMAT) --version 2>/dev/null | grep -o 'version 14\.')

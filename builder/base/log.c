@@ -1,10 +1,16 @@
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/progress.h"
 #include "base/str.h"
 #include <unistd.h>
 
-static enum log_level level = LOG_NORMAL; /* the one mutable global of base: set once from the command line */
+static enum log_level level = LOG_NORMAL; /* set once from the command line */
+
+static void (*_Atomic before_line)(void);
+
+void log_before_line(void (*hook)(void))
+{
+	before_line = hook;
+}
 
 void log_set(enum log_level l)
 {
@@ -23,7 +29,9 @@ __attribute__((format(printf, 2, 0))) static void line(const char *prefix, const
 	strbuf_adds(&b, prefix);
 	strbuf_vaddf(&b, fmt, ap);
 	strbuf_addc(&b, '\n');
-	progress_hide();
+	void (*hook)(void) = before_line;
+	if (hook)
+		hook();
 	(void)!write(STDERR_FILENO, b.s, b.len); /* one write: whole lines even with threads */
 }
 

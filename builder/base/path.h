@@ -27,8 +27,8 @@ int path_remove(const char *path, struct err *err);
 /* A new directory "<parent>/<prefix>XXXXXX". The caller frees the name and removes the directory. */
 char *path_tempdir(const char *parent, const char *prefix, struct err *err);
 /*
- * The same for what may grow large: in $TMPDIR, else in /var/tmp. /tmp may be memory (systemd's file-hierarchy(7); so it
- * is on Debian 13), too small for a machine's disk.
+ * The same for what may grow large: in $TMPDIR, else in /var/tmp. /tmp may be memory (systemd's file-hierarchy(7); so
+ * it is on Debian 13), too small for a machine's disk.
  */
 char *path_scratch(const char *prefix, struct err *err);
 /* fsync of a directory, so that a rename in it survives a power cut. */

@@ -135,6 +135,7 @@ struct progress_step *progress_begin(const char *name, const char *what, uint64_
 	s->unit = unit;
 	s->begun = now();
 	pthread_mutex_lock(&state.lock);
+	log_before_line(progress_hide);
 	struct progress_step **end = &state.running;
 	while (*end)
 		end = &(*end)->next;

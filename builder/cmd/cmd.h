@@ -8,7 +8,7 @@
 #include "plan/appliance.h"
 #include <stdbool.h>
 
-/* Options that every command understands; cmd_options() takes them out of argv before the command sees the rest. */
+/* Options that every command understands; */
 struct cmd_globals {
 	bool json;	   /* --json: results for machines */
 	bool timings;	   /* --timings: seconds by step at the end */
@@ -19,6 +19,8 @@ struct cmd_globals {
 	const char *out;   /* --out DIR; NULL: ./out */
 };
 extern struct cmd_globals cmd_globals;
+/* Take these out of argv, wherever they stand before "--". Returns the new argc, or -1. */
+int cmd_options(int argc, char **argv, struct err *err);
 
 /* The one argument of a command that takes a profile and no options of its own, or NULL. */
 const char *cmd_profile(int argc, char **argv, struct err *err);

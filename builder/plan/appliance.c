@@ -6,14 +6,6 @@
 
 #define DEFAULT_SUBNET "10.213.0.0/24"
 
-const struct container *appliance_container(const struct appliance *a, const char *name)
-{
-	for (size_t i = 0; i < a->containers.n; i++)
-		if (!strcmp(a->containers.v[i].name, name))
-			return &a->containers.v[i];
-	return NULL;
-}
-
 const struct tree_spec *appliance_tree(const struct appliance *a, const char *id)
 {
 	for (size_t i = 0; i < a->trees.n; i++)

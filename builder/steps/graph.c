@@ -7,9 +7,11 @@
 #include "base/str.h"
 #include "tree/namespace.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 struct step *graph_add(struct graph *g, const char *name, const char *what)
@@ -94,12 +96,34 @@ static void explain(const struct graph *g)
 	}
 }
 
+/* Wait while another kiln makes the same step in the same cache. The lock's file goes with the rest of tmp/. */
+static int step_lock(const char *tmp, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s.lock", tmp);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", path);
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR) {
+			err_sys(err, errno, "lock %s", path);
+			close(fd);
+			return -1;
+		}
+	return fd;
+}
+
 /* Make in a temporary directory, rename into place: an interrupted step leaves nothing with its name. */
 static int make_step(struct graph *g, struct step *s, struct err *err)
 {
 	_cleanup_free_ char *tmp = xasprintf("%s/tmp/%s-%.32s", g->cache, s->name, s->key);
-	struct progress_step *p = progress_begin(s->name, s->what, 0, PROGRESS_COUNT);
+	_cleanup_fd_ int lock = step_lock(tmp, err);
 
+	if (lock < 0)
+		return -1;
+	if (path_is_dir(s->dir)) /* another kiln made it meanwhile */
+		return 0;
+	struct progress_step *p = progress_begin(s->name, s->what, 0, PROGRESS_COUNT);
 	int r = ns_remove(tmp, err);
 	if (r == 0)
 		r = path_mkdirs(tmp, err);

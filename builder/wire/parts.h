@@ -7,6 +7,8 @@
 #define WIRE_BRIDGE "kiln0"
 #define WIRE_NETWORK "kiln"
 
+/* A new file; the rest is for the caller to fill in. */
+struct wire_file *wire_add(struct wire_files *w, const char *path);
 /* Add a file with this text (copied), owned by root, or a link. */
 void wire_add_text(struct wire_files *w, const char *path, unsigned mode, const char *text);
 void wire_add_link(struct wire_files *w, const char *path, const char *target);

@@ -8,35 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct wire_file *add(struct wire_files *w, const char *path)
-{
-	vec_push(&w->list, (struct wire_file){.path = arena_strdup(&w->arena, path)});
-	return &w->list.v[w->list.n - 1];
-}
-
-void wire_add_text(struct wire_files *w, const char *path, unsigned mode, const char *text)
-{
-	struct wire_file *f = add(w, path);
-	f->data = arena_strdup(&w->arena, text);
-	f->len = strlen(text);
-	f->mode = mode;
-}
-
-void wire_add_link(struct wire_files *w, const char *path, const char *target)
-{
-	add(w, path)->target = arena_strdup(&w->arena, target);
-}
-
-bool wire_file_is_rendered(const struct file_spec *f)
-{
-	return f->text && (f->runtime || f->secret);
-}
-
-bool wire_env_is_rendered(const struct kv *e)
-{
-	return e->secret || rtext_has_reference(e->value);
-}
-
 static unsigned static_mode(const struct file_spec *s)
 {
 	struct stat st;
@@ -53,7 +24,7 @@ static int static_files(const struct container *c, const struct wire_facts *f, s
 		if (wire_file_is_rendered(s))
 			continue;
 		_cleanup_free_ char *path = xasprintf("/usr/lib/kiln/files/%s%s", c->name, s->path);
-		struct wire_file *file = add(w, path);
+		struct wire_file *file = wire_add(w, path);
 		if (s->source) {
 			file->source = arena_strdup(&w->arena, s->source);
 		} else {

@@ -24,7 +24,7 @@ for c in "${commands[@]}"; do
     same "kiln $c: another option is an error of usage" 1 $?
     if [[ $said == *--no-such-option* || $c == inspect ]]; then ok "kiln $c: which names it"; else not_ok "kiln $c: which names it" "$said"; fi
 done
-same 'the options of every command are those of main.c' "$(source_options builder/main.c | grep -v '^-h$')" "$(page_options kiln)"
+same 'the options of every command are those of main.c' "$(source_options builder/main.c builder/cmd/options.c | grep -v '^-h$')" "$(page_options kiln)"
 refused 'help of an unknown command' 1 'kiln: error: unknown command "bulid"
 kiln: hint: did you mean "build"?' "$kiln" help bulid
 

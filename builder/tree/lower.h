@@ -8,3 +8,5 @@
  * below hold.
  */
 int lower_build(const struct tree_job *job, struct package_list *l, struct err *err);
+/* info.c: the packages' control members and lists of files, into the open directory of dpkg's info/. */
+int info_link(const struct package_list *l, int info, uint64_t epoch, struct err *err);

@@ -148,7 +148,7 @@ static int mount_overlay(const struct handles *h, int skel, const char *at, stru
 	int e = errno;
 	err_sys(err, e, "mount the overlay of a tree");
 	if (e == EINVAL)
-		err_hint(err, "the cache must be on a local file system such as ext4, xfs, btrfs or tmpfs (not on an "
+		err_hint(err, "the cache must be on a local file system such as ext4, xfs or btrfs (not on an "
 			      "overlay or a network one), and the kernel 5.11 or newer");
 	else
 		idmap_explain(err);

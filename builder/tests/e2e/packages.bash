@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Real packages for tests of composing: apt in a private root, with the sources of this host's own mirror.
 
+# shellcheck disable=SC2154 # lib.bash makes it
 apt_dir=$scratch/apt
 suite=trixie
 # The site of the Debian archive that this host uses.
+# shellcheck disable=SC2016 # apt fills it in
 site=$(apt-get indextargets --format '$(ORIGIN) $(SITE)' | awk '$1 == "Debian" && $2 !~ /security/ {print $2; exit}')
 
 private_apt() { # COMMAND ARG...: apt-get or apt-cache that knows nothing of this host's packages

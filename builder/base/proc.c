@@ -208,19 +208,24 @@ static void drain(struct stream *s, int logfd)
 	}
 }
 
-/* Read both streams to their end. False when the time is up. */
-static bool collect(struct stream *s, int logfd, uint64_t timeout_ms)
+enum { STOP_MS = 200 };
+
+/* Read both streams to their end. False when the time is up, or `stop` (may be NULL) says so. */
+static bool collect(struct stream *s, int logfd, uint64_t timeout_ms, bool (*stop)(void))
 {
 	uint64_t end = timeout_ms ? now_ms() + timeout_ms : 0;
 
 	while (s[0].fd >= 0 || s[1].fd >= 0) {
 		struct pollfd p[2] = {{.fd = s[0].fd, .events = POLLIN}, {.fd = s[1].fd, .events = POLLIN}};
-		int wait = -1;
+		int wait = stop ? STOP_MS : -1;
+		if (stop && stop())
+			return false;
 		if (end) {
 			uint64_t t = now_ms();
 			if (t >= end)
 				return false;
-			wait = end - t > 60000 ? 60000 : (int)(end - t);
+			int most = stop ? STOP_MS : 60000;
+			wait = end - t > (uint64_t)most ? most : (int)(end - t);
 		}
 		if (poll(p, 2, wait) < 0 && errno != EINTR)
 			return true;
@@ -271,7 +276,7 @@ int proc_run(const char *const *argv, const struct proc_opts *opts, struct err *
 	}
 	uint64_t begun = now_ms();
 	int status = 0;
-	bool in_time = collect(s, logfd, o->timeout_ms);
+	bool in_time = collect(s, logfd, o->timeout_ms, o->stop);
 	if (in_time && o->timeout_ms) {
 		uint64_t used = now_ms() - begun;
 		in_time = wait_until(pid, &status, used < o->timeout_ms ? o->timeout_ms - used : 1);
@@ -284,6 +289,8 @@ int proc_run(const char *const *argv, const struct proc_opts *opts, struct err *
 	if (!in_time || !o->timeout_ms)
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
+	if (!in_time && o->stop && o->stop())
+		return err_set(err, ERR_TOOL, "%s was stopped", argv[0]);
 	if (!in_time)
 		return err_set(err, ERR_TOOL, "%s did not end within %.1f s and was stopped", argv[0],
 			(double)o->timeout_ms / 1000);

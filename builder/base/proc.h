@@ -20,6 +20,7 @@ struct proc_opts {
 	const char *log;	    /* file to which all output is appended, or NULL */
 	int log_fd;		    /* the same as an open descriptor; 0: none */
 	uint64_t timeout_ms;	    /* 0: none */
+	bool (*stop)(void);	    /* asked five times a second while it runs: true ends it; NULL: never */
 	int ok_status;		    /* besides 0 this exit status is a success as well; returned by proc_run */
 };
 /*

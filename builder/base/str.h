@@ -18,6 +18,11 @@ void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void strbuf_reset(struct strbuf *b); /* length 0, memory kept */
+/*
+ * Text from outside, made fit for terminals, XML and JSON: escape sequences (ECMA-48) are left out; other control
+ * characters but tab and newline, what is not UTF-8, and what XML 1.0 cannot hold become U+FFFD.
+ */
+void strbuf_add_plain(struct strbuf *b, const char *s);
 const char *strbuf_cstr(const struct strbuf *b);
 char *strbuf_steal(struct strbuf *b); /* the caller frees it; the buffer is empty afterwards */
 void strbuf_release(struct strbuf *b);

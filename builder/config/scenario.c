@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include <regex.h>
 #include <string.h>
+#include <time.h>
 
 static const struct field machine_fields[] = {
 	FIELD_AS("memory", struct scenario, machine.memory, SIZE),
@@ -91,6 +92,55 @@ static int check_regex(const struct ynode *step, const char *key, const char *pa
 	return ynode_err(step, err, "%s: not an extended regular expression: %s", key, why);
 }
 
+static bool is_saved(const struct scenario *s, const char *name)
+{
+	for (size_t i = 0; i < s->steps.n; i++)
+		if (str_eq(s->steps.v[i].save, name))
+			return true;
+	return false;
+}
+
+/* What the tables cannot say. `s` holds the steps before this one. */
+static int check_step(const struct scenario *s, const struct scenario_step *step, struct err *err)
+{
+	const struct ynode *key = step->self;
+	const char *names[] = {step->same, step->differs};
+
+	if (check_regex(key, step->kind == STEP_CONSOLE ? "shows" : "output", step->output, err) < 0 ||
+		check_regex(key, "is", step->is, err) < 0)
+		return -1;
+	if (kinds[step->kind].within_ms && !step->within_ms)
+		return ynode_err(key, err, "within: no time at all");
+	if (step->kind == STEP_RUN && step->command.n == 0)
+		return ynode_err(key, err, "run: the command is empty");
+	if (step->at && step->at[0] != '/')
+		return ynode_err(key, err, "at: expected a path into the status such as /state, found '%s'", step->at);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i] && !is_saved(s, names[i]))
+			return ynode_err(
+				key, err, "%s: no step before this one saves \"%s\"", i ? "differs" : "same", names[i]);
+	return 0;
+}
+
+/* "YYYY-MM-DDTHH:MM:SS", as QEMU takes it. */
+static int check_clock(const struct ynode *machine, const char *clock, struct err *err)
+{
+	struct tm t;
+	const char *end = clock ? strptime(clock, "%Y-%m-%dT%H:%M:%S", &t) : "";
+
+	if (end && !*end)
+		return 0;
+	return bind_expected(ynode_get(machine, "clock"), "clock", "a time such as 2000-01-01T00:00:00", err);
+}
+
+static const struct ynode *empty_map(struct arena *arena, const struct ynode *at)
+{
+	struct ynode *map = ARENA_NEW(arena, struct ynode);
+
+	*map = (struct ynode){.kind = Y_MAP, .line = at->line, .column = at->column, .file = at->file};
+	return map;
+}
+
 static int bind_step(struct arena *arena, const struct ynode *node, struct scenario_step *s, struct err *err)
 {
 	const char *keys[ARRAY_SIZE(kinds) + 1] = {0};
@@ -110,22 +160,21 @@ static int bind_step(struct arena *arena, const struct ynode *node, struct scena
 	s->self = key;
 	s->kind = (enum scenario_step_kind)k;
 	s->within_ms = kinds[k].within_ms;
-	if (!ynode_is_null(node->pairs[0].value) && bind_map(arena, node->pairs[0].value, kinds[k].fields, s, err) < 0)
-		return -1;
-	if (check_regex(key, "output", s->output, err) < 0 || check_regex(key, "is", s->is, err) < 0)
-		return -1;
-	if (s->kind == STEP_RUN && s->command.n == 0)
-		return ynode_err(key, err, "run: the command is empty");
-	return 0;
+	const struct ynode *details = node->pairs[0].value;
+	if (ynode_is_null(details)) /* "- boot:" is "- boot: {}", and what is required is missing all the same */
+		details = empty_map(arena, key);
+	return bind_map(arena, details, kinds[k].fields, s, err);
 }
 
 static int bind_steps(struct arena *arena, const struct ynode *list, struct scenario *s, struct err *err)
 {
-	if (list->kind != Y_LIST || list->n == 0)
+	if (list->kind == Y_LIST && list->n == 0)
+		return ynode_err(list, err, "steps: the list is empty");
+	if (list->kind != Y_LIST)
 		return bind_expected(list, "steps", "a list of steps", err);
 	s->steps.v = arena_alloc(arena, list->n * sizeof *s->steps.v);
 	for (size_t i = 0; i < list->n; i++, s->steps.n++)
-		if (bind_step(arena, list->items[i], &s->steps.v[i], err) < 0)
+		if (bind_step(arena, list->items[i], &s->steps.v[i], err) < 0 || check_step(s, &s->steps.v[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -153,6 +202,8 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
 		return NULL;
 	}
 	if (f.machine && bind_map(arena, f.machine, machine_fields, s, err) < 0)
+		return NULL;
+	if (check_clock(f.machine, s->machine.clock, err) < 0)
 		return NULL;
 	return bind_steps(arena, f.steps, s, err) < 0 ? NULL : s;
 }

@@ -1,4 +1,5 @@
 #include "vm/guest.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +26,13 @@ int guest_take_status(struct strbuf *out, int *status, const char *what, struct 
 
 	for (char *p = out->s; p && (p = strstr(p, word)); p++)
 		mark = p;
-	if (!mark)
+	/* A whole line: else what writes it came to no end. After it ssh may have words of its own. */
+	char *end = mark;
+	unsigned long n =
+		mark && isdigit((unsigned char)mark[strlen(word)]) ? strtoul(mark + strlen(word), &end, 10) : 256;
+	if (n > 255 || *end != '\n')
 		return err_set(err, ERR_TEST, "%s: %s", what, out->len ? out->s : "no answer");
-	*status = atoi(mark + strlen(word));
+	*status = (int)n;
 	out->len = (size_t)(mark - out->s);
 	*mark = 0;
 	return 0;

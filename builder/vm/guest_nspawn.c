@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "vm/guest.h"
+#include "vm/interrupt.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -255,7 +256,11 @@ static int exec(
 		"\"$@\"; " GUEST_STATUS "", "sh", NULL);
 	strvec_add_all(&v, argv);
 	if (proc_run((const char *const *)v.v,
-		    &(struct proc_opts){.capture = out, .merge = true, .timeout_ms = timeout_ms, .ok_status = 1},
+		    &(struct proc_opts){.capture = out,
+			    .merge = true,
+			    .timeout_ms = timeout_ms,
+			    .stop = interrupt_came,
+			    .ok_status = 1},
 		    err) < 0)
 		return -1;
 	return guest_take_status(out, status, "run a command on the machine", err);

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "vm/guest.h"
+#include "vm/interrupt.h"
 #include "vm/partition.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -157,7 +158,11 @@ static int exec(
 	const char *const ssh[] = {"ssh", "-F", "none", "-i", q->key, "-p", port, "-o", "StrictHostKeyChecking=no",
 		"-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o",
 		"ConnectTimeout=20", "root@127.0.0.1", line.s, NULL};
-	struct proc_opts opts = {.capture = out, .merge = true, .timeout_ms = timeout_ms, .ok_status = SSH_FAILED};
+	struct proc_opts opts = {.capture = out,
+		.merge = true,
+		.timeout_ms = timeout_ms,
+		.stop = interrupt_came,
+		.ok_status = SSH_FAILED};
 	int r = proc_run(ssh, &opts, err);
 	if (r < 0)
 		return -1;

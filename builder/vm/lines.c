@@ -33,13 +33,19 @@ static char *take_line(struct lines *l)
 	return start;
 }
 
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* 1 something came, 0 nothing within the time, -1 error. */
 static int fill(struct lines *l, int timeout_ms, struct err *err)
 {
 	char chunk[65536];
 	struct pollfd p = {.fd = l->fd, .events = POLLIN};
-	struct stat st;
-	bool file = fstat(l->fd, &st) == 0 && S_ISREG(st.st_mode);
+	bool file = is_file(l->fd);
 
 	if (!file) {
 		int r = poll(&p, 1, timeout_ms);
@@ -58,8 +64,11 @@ static int fill(struct lines *l, int timeout_ms, struct err *err)
 	l->buf.len -= l->used;
 	l->used = 0;
 	strbuf_add(&l->buf, chunk, (size_t)n);
-	if (l->buf.len > MAX_LINE)
+	if (l->buf.len > MAX_LINE && !memchr(l->buf.s, '\n', l->buf.len)) {
+		l->eof = true; /* what follows is no whole line either, and must not fill the memory */
+		strbuf_reset(&l->buf);
 		return err_set(err, ERR_VERIFY, "the machine sent a line of more than %s", str_bytes(MAX_LINE));
+	}
 	return 1;
 }
 
@@ -73,7 +82,7 @@ const char *lines_next(struct lines *l, int timeout_ms, struct err *err)
 			return line;
 		uint64_t t = vm_ms();
 		int r = fill(l, t < end ? (int)(end - t) : 0, err);
-		if (r < 0 || (r == 0 && vm_ms() >= end))
+		if (r < 0 || (r == 0 && (vm_ms() >= end || is_file(l->fd))))
 			return NULL;
 	}
 }

@@ -12,7 +12,7 @@ struct lines {
 };
 /*
  * The next whole line without its end, valid until the next call; NULL when none came within timeout_ms (0: do not
- * wait; files never wait) or the other side is gone (eof). A line over 16 MiB is an error.
+ * wait; files never wait) or the other side is gone (eof). A line over 16 MiB is an error and the end (eof).
  */
 const char *lines_next(struct lines *l, int timeout_ms, struct err *err);
 void lines_release(struct lines *l);

@@ -52,17 +52,21 @@ char *verdicts_junit(const struct verdicts *vs)
 	strbuf_adds(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
 	for (size_t i = 0; i < vs->n; i++) {
 		const struct verdict *v = &vs->v[i];
-		size_t counts[3] = {0};
-		for (size_t k = 0; k < v->n; k++)
-			counts[v->steps[k].outcome]++;
+		/* Skipped as a whole: readers count cases, so it is one. */
+		const struct verdict_step whole = {
+			.name = v->scenario, .outcome = VERDICT_SKIPPED, .detail = v->detail};
+		const struct verdict_step *steps = v->outcome == VERDICT_SKIPPED ? &whole : v->steps;
+		size_t counts[3] = {0}, n = v->outcome == VERDICT_SKIPPED ? 1 : v->n;
+		for (size_t k = 0; k < n; k++)
+			counts[steps[k].outcome]++;
 		strbuf_adds(&b, "  <testsuite name=\"");
 		escape(&b, v->scenario);
 		strbuf_adds(&b, " (");
 		escape(&b, v->engine);
-		strbuf_addf(&b, ")\" tests=\"%zu\" failures=\"%zu\" skipped=\"%zu\" time=\"%.3f\">\n", v->n,
+		strbuf_addf(&b, ")\" tests=\"%zu\" failures=\"%zu\" skipped=\"%zu\" time=\"%.3f\">\n", n,
 			counts[VERDICT_FAILED], counts[VERDICT_SKIPPED], v->seconds);
-		for (size_t k = 0; k < v->n; k++)
-			junit_case(&b, v, &v->steps[k]);
+		for (size_t k = 0; k < n; k++)
+			junit_case(&b, v, &steps[k]);
 		if (v->console.len) {
 			strbuf_adds(&b, "    <system-out>");
 			escape(&b, v->console.s);

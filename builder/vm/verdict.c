@@ -2,6 +2,14 @@
 #include "base/mem.h"
 #include <string.h>
 
+static char *plain(const char *s)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	strbuf_add_plain(&b, s);
+	return strbuf_steal(&b);
+}
+
 struct verdict *verdicts_add(
 	struct verdicts *vs, const char *profile, const char *scenario, const char *summary, const char *engine)
 {
@@ -10,10 +18,10 @@ struct verdict *verdicts_add(
 		vs->v = xreallocarray(vs->v, vs->cap, sizeof *vs->v);
 	}
 	struct verdict *v = &vs->v[vs->n++];
-	*v = (struct verdict){.scenario = xstrdup(scenario),
-		.summary = xstrdup(summary),
+	*v = (struct verdict){.scenario = plain(scenario),
+		.summary = plain(summary),
 		.engine = xstrdup(engine),
-		.profile = xstrdup(profile),
+		.profile = plain(profile),
 		.boots = json_array()};
 	return v;
 }
@@ -25,9 +33,25 @@ void verdict_add_step(struct verdict *v, const char *name, enum verdict_outcome 
 		v->steps = xreallocarray(v->steps, v->cap, sizeof *v->steps);
 	}
 	v->steps[v->n++] = (struct verdict_step){
-		.name = xstrdup(name), .outcome = o, .seconds = seconds, .detail = detail ? xstrdup(detail) : NULL};
+		.name = plain(name), .outcome = o, .seconds = seconds, .detail = detail ? plain(detail) : NULL};
 	if (o == VERDICT_FAILED)
 		v->outcome = VERDICT_FAILED;
+}
+
+void verdict_add_console(struct verdict *v, const char *line)
+{
+	struct strbuf *c = &v->console;
+
+	if (c->len > VERDICT_CONSOLE_MAX) {
+		static const char cut[] = "[... kiln left out what came before ...]\n";
+		const char *half = c->s + c->len / 2, *nl = memchr(half, '\n', c->len / 2);
+		_cleanup_free_ char *rest = xstrdup(nl ? nl + 1 : half);
+		strbuf_reset(c);
+		strbuf_adds(c, cut);
+		strbuf_adds(c, rest);
+	}
+	strbuf_add_plain(c, line);
+	strbuf_addc(c, '\n');
 }
 
 static void release_one(struct verdict *v)

@@ -1,4 +1,7 @@
-/* What a test saw: per scenario and engine the steps with their outcome, the last status, the console. */
+/*
+ * What a test saw: per scenario and engine the steps with their outcome, the last status, the console. The machine's
+ * words are data from outside: all text is kept as strbuf_add_plain leaves it.
+ */
 #pragma once
 #include "base/err.h"
 #include "base/str.h"
@@ -33,6 +36,9 @@ struct verdicts {
 struct verdict *verdicts_add(
 	struct verdicts *vs, const char *profile, const char *scenario, const char *summary, const char *engine);
 void verdict_add_step(struct verdict *v, const char *name, enum verdict_outcome o, double seconds, const char *detail);
+/* A line of the console. Of a console over VERDICT_CONSOLE_MAX bytes the older half is left out. */
+enum { VERDICT_CONSOLE_MAX = 8 << 20 };
+void verdict_add_console(struct verdict *v, const char *line);
 void verdicts_release(struct verdicts *vs);
 void verdicts_count(const struct verdicts *vs, size_t counts[3]); /* scenarios by outcome */
 

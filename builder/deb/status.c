@@ -31,15 +31,15 @@ static int md5_file(const char *path, char hex[33], struct err *err)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_free_ unsigned char *buf = xmalloc(BLOCK);
-	unsigned char raw[EVP_MAX_MD_SIZE];
+	unsigned char raw[EVP_MAX_MD_SIZE] = {0};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	ssize_t n = -1;
 
 	if (fd >= 0 && ctx && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) == 1)
 		while ((n = read(fd, buf, BLOCK)) > 0)
 			EVP_DigestUpdate(ctx, buf, (size_t)n);
-	if (n == 0)
-		EVP_DigestFinal_ex(ctx, raw, NULL);
+	if (n == 0 && EVP_DigestFinal_ex(ctx, raw, NULL) != 1)
+		n = -1;
 	EVP_MD_CTX_free(ctx);
 	if (n < 0)
 		return err_sys(err, errno, "read %s", path);

@@ -107,7 +107,7 @@ static int replace_helper(struct err *err)
 	hash_bytes(text, len, hex);
 	if (strcmp(hex, HELPER_SHA256) != 0)
 		return 0;
-	/* cppcheck-suppress comparePointers ; both are of one piece of assembly */
+	/* cppcheck-suppress [comparePointers, subtractPointers] ; both are of one piece of assembly */
 	size_t n = (size_t)(deb_systemd_helper_end - deb_systemd_helper);
 	if (path_write(copy, text, len, 0755, err) < 0 || path_write(brief, deb_systemd_helper, n, 0755, err) < 0)
 		return -1;

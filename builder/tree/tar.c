@@ -81,7 +81,9 @@ static void pax_record(struct strbuf *out, const char *key, const void *value, s
 static void pax_number(struct strbuf *out, const char *key, uint64_t v)
 {
 	char text[24];
-	pax_record(out, key, text, (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)v));
+	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)v);
+
+	pax_record(out, key, text, (size_t)n);
 }
 
 static bool fits_ustar(const char *name)

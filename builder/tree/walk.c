@@ -210,9 +210,10 @@ static int visit_special(
 		if (len < 0)
 			return err_sys(err, errno, "%s", strbuf_cstr(&w->path));
 		target[len] = '\0';
-		n->kind = NODE_SYMLINK;
-		n->target = target;
-		return emit(w, n, err);
+		struct node link = *n; /* the caller's does not keep the address of our buffer */
+		link.kind = NODE_SYMLINK;
+		link.target = target;
+		return emit(w, &link, err);
 	}
 	n->kind = S_ISCHR(f->st.st_mode) ? NODE_CHAR : S_ISBLK(f->st.st_mode) ? NODE_BLOCK : NODE_FIFO;
 	if (n->kind != NODE_FIFO) {

@@ -1,5 +1,17 @@
 # kiln: `make` leaves build/kiln. `make help` lists the rest.
 #
+##  make                      build/kiln
+##  make appliance            the core profile, built and booted in QEMU
+##  make check                tests, 45 minutes;  check-quick: 3 minutes;  check-full: all of them
+##  make check-quick T=plan   only tests with "plan" in the name
+##  make deps                 install the Debian packages that all this needs
+##  make install, uninstall   DESTDIR=, prefix=/usr/local
+##  make lint                 order of the source, shellcheck, codespell, cppcheck
+##  make format, format-check clang-format 14
+##  make fuzz SECONDS=60      libFuzzer targets, each for so long
+##  make agent, unit, man     kiln-agent for this machine; unit tests; man pages
+##  make clean
+#
 #   make V=1                 show commands
 #   make CC=clang            another compiler
 #   make SANITIZE=address,undefined
@@ -9,6 +21,7 @@ B         ?= build
 prefix    ?= /usr/local
 bindir    ?= $(prefix)/bin
 mandir    ?= $(prefix)/share/man
+docdir    ?= $(prefix)/share/doc/kiln
 datadir   ?= $(prefix)/share/kiln
 compdir   ?= $(prefix)/share/bash-completion/completions
 VERSION   := 0.1
@@ -49,7 +62,7 @@ $(B)/kiln: $(CMD_OBJ) $(B)/gen/help.o $(B)/libkiln.a
 
 # --help, completion and man pages have one source: docs/man.
 MAN_SRC   := docs/man/kiln.1.scd $(sort $(wildcard docs/man/kiln-*.1.scd))
-PAGES     := $(MAN_SRC) $(sort $(wildcard docs/man/*.5.scd))
+PAGES     := $(MAN_SRC) $(sort $(wildcard docs/man/*.5.scd docs/man/*.8.scd))
 $(B)/gen/help.c: $(MAN_SRC) builder/scripts/genhelp
 	@echo "  GEN     $@"
 	@mkdir -p $(@D)
@@ -129,11 +142,13 @@ install: all man
 	$(Q)install -D -m 755 $(B)/kiln $(DESTDIR)$(bindir)/kiln
 	$(Q)install -D -m 644 $(B)/kiln.bash $(DESTDIR)$(compdir)/kiln
 	$(Q)set -e; for f in $(notdir $(PAGES:.scd=)); do install -D -m 644 $(B)/man/$$f $(DESTDIR)$(mandir)/man$${f##*.}/$$f; done
+	$(Q)install -d $(DESTDIR)$(docdir) && install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
 	$(Q)rm -rf $(DESTDIR)$(datadir)
 	$(Q)set -e; for f in $(DATA); do [ -x $$f ] && m=755 || m=644; install -D -m $$m $$f $(DESTDIR)$(datadir)/$$f; done
 uninstall:
 	$(data_is_ours)
 	rm -rf $(DESTDIR)$(bindir)/kiln $(DESTDIR)$(compdir)/kiln $(DESTDIR)$(datadir)
+	rm -f $(foreach f,README.md $(notdir $(wildcard docs/*.md)),$(DESTDIR)$(docdir)/$(f))
 	rm -f $(foreach f,$(notdir $(PAGES:.scd=)),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(f)))/$(f))
 
 deps:
@@ -179,9 +194,12 @@ format:
 format-check:
 	$(if $(IS_14),$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_FILES),@echo "  FORMAT  skipped: needs clang-format 14")
 
+help:
+	@sed -n 's/^##  \?//p' Makefile
+
 clean:
 	rm -rf $(B) build-*
 
-.PHONY: FORCE man install uninstall all agent appliance unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
+.PHONY: FORCE help man install uninstall all agent appliance unit fuzz fuzz-targets clean deps check check-installed check-quick check-full lint lint-order format format-check
 .SECONDARY:
 -include $(shell find $(B)/builder $(B)/unit $(B)/fuzz $(B)/gen -type f -name '*.d' 2>/dev/null)

@@ -89,3 +89,27 @@ for page in "${pages[@]}"; do
         check "$page: link to $target" test -e "$(dirname "$page")/$target"
     done < <(grep -oE '\]\([^)#:]+\)' "$page" | sed 's/^](//; s/)$//' | sort -u)
 done
+
+# Pages of files know every key that the readers take.
+cd "$repo" || exit 1
+keys() { # SOURCE TABLE: of a table of fields
+    sed -n "/static const struct field $2\[\]/,/FIELD_END/p" "builder/config/$1.c" |
+        sed -nE 's/.*FIELD_AS\("([a-z_]+)".*/\1/p; s/.*FIELD(_SUB)?\([^,]*, ([a-z_]+),.*/\2/p'
+}
+named() { # PAGE WORD...: those that the page does not have in bold at the beginning of a row
+    local page=$1 word
+    shift
+    for word; do grep -q '^|.*[*]'"$word"'[*]' "$page" || echo "$word"; done
+}
+mapfile -t profile < <(keys profile profile_fields)
+# shellcheck disable=SC2034 # by name, below
+mapfile -t service < <(keys service service_fields)
+mapfile -t scenario < <(keys scenario file_fields)
+mapfile -t steps < <(sed -nE 's/^\t\[STEP_[A-Z]+\] = \{"([a-z]+)".*/\1/p' builder/config/scenario.c)
+for what in profile service scenario; do
+    declare -n list=$what
+    if [ ${#list[@]} -gt 5 ]; then ok "keys of a $what are found"; else not_ok "keys of a $what are found" "${list[*]}"; fi
+    same "kiln-$what(5) has every key" '' "$(named "docs/man/kiln-$what.5.scd" "${list[@]}")"
+done
+same 'kiln-scenario(5) has every step' '' "$(named docs/man/kiln-scenario.5.scd "${steps[@]}")"
+same 'docs/writing-a-scenario.md has every step' '' "$(for s in "${steps[@]}"; do grep -q "^| \`$s\` |" docs/writing-a-scenario.md || echo "$s"; done)"

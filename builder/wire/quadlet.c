@@ -74,10 +74,10 @@ static int unit_section(struct strbuf *b, const struct appliance *a, const struc
 			summary = a->services.v[i].summary;
 	_cleanup_free_ char *title = summary ? xasprintf("%s: %s", c->name, summary) : xstrdup(c->name);
 	_cleanup_free_ char *list = strvec_join(&after, " ");
-	strbuf_adds(b, "[Unit]\n");
-	if (value(b, "Description", title, err) < 0)
-		return -1;
-	strbuf_addf(b, "Wants=%s\nAfter=%s\nStartLimitIntervalSec=0\n\n", list, list);
+	strbuf_adds(b, "[Unit]\nDescription=");
+	if (unit_text(b, title, err) < 0)
+		return err_wrap(err, "Description");
+	strbuf_addf(b, "\nWants=%s\nAfter=%s\nStartLimitIntervalSec=0\n\n", list, list);
 	return 0;
 }
 
@@ -232,7 +232,8 @@ static int service_section(struct strbuf *b, const struct container *c, struct e
 	if (c->health.kind != HEALTH_NONE)
 		strbuf_addf(b, "ExecStartPost=" WIRE_AGENT " wait %s $MAINPID\n", c->name);
 	strbuf_adds(b, "Restart=always\nRestartMode=direct\nRestartSec=1\nRestartSteps=6\nRestartMaxDelaySec=60\n");
-	strbuf_addf(b, "TimeoutStartSec=%llu\n", (unsigned long long)((start + 999) / 1000 * START_PATIENCE + START_SLACK_SEC));
+	strbuf_addf(b, "TimeoutStartSec=%llu\n",
+		(unsigned long long)((start + 999) / 1000 * START_PATIENCE + START_SLACK_SEC));
 	strbuf_addf(b, "TimeoutStopSec=%llu\n", stop_seconds(c) + 10);
 	return unit_limits(b, c, err);
 }

@@ -102,7 +102,7 @@ int unit_rt_word(struct strbuf *b, const char *text, struct err *err)
 	return 0;
 }
 
-int unit_value(struct strbuf *b, const char *value, struct err *err)
+static int one_line(struct strbuf *b, const char *value, const char *doubled, struct err *err)
 {
 	size_t n = strlen(value);
 	for (const char *p = value; *p; p++)
@@ -110,10 +110,20 @@ int unit_value(struct strbuf *b, const char *value, struct err *err)
 			return err_set(err, ERR_CONFIG, "\"%s\" has a control character", value);
 	if (n && value[n - 1] == '\\')
 		return err_set(err, ERR_CONFIG, "\"%s\" ends in a backslash", value);
-	for (const char *p = value; *p; p++)
-		if (*p == '$' || *p == '%')
-			strbuf_addf(b, "%c%c", *p, *p);
-		else
+	for (const char *p = value; *p; p++) {
+		if (strchr(doubled, *p))
 			strbuf_addc(b, *p);
+		strbuf_addc(b, *p);
+	}
 	return 0;
+}
+
+int unit_value(struct strbuf *b, const char *value, struct err *err)
+{
+	return one_line(b, value, "$%", err);
+}
+
+int unit_text(struct strbuf *b, const char *text, struct err *err)
+{
+	return one_line(b, text, "%", err);
 }

@@ -20,5 +20,7 @@ int unit_rt_word(struct strbuf *b, const char *text, struct err *err);
 /* Append a whole value of a quadlet that is not split into words. Error for control characters and line continuation.
  */
 int unit_value(struct strbuf *b, const char *value, struct err *err);
+/* Append text for people (Description=): only specifiers are doubled. The same errors. */
+int unit_text(struct strbuf *b, const char *text, struct err *err);
 /* The variable of network.env that holds a container's address: "KILN_IP_patroni_1". Appended. */
 void unit_address(struct strbuf *b, const char *container);

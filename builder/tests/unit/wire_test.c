@@ -314,7 +314,9 @@ static void words_are_quoted(void **state)
 		assert_int_equal(unit_word(&b, t[i][0], &err), 0);
 		assert_string_equal(b.s, t[i][1]);
 	}
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, b = STRBUF_INIT;
+	assert_int_equal(unit_text(&text, "100% for $5", &err), 0);
+	assert_string_equal(text.s, "100%% for $5");
 	assert_int_equal(unit_rt_word(&b, "$${a} ${address:db-1}:1 $5", &err), 0);
 	assert_string_equal(b.s, "\"$${a} ${KILN_IP_db_1}:1 $$5\"");
 }

@@ -78,6 +78,17 @@ check 'no password, no key, no machine id' inside "$store" '
     done </etc/shadow
     ! grep -rlE "BEGIN [A-Z ]*PRIVATE KEY" /etc /usr/lib/kiln/*.json /usr/lib/kiln/files /usr/local /root 2>/dev/null'
 
+# shellcheck disable=SC2016
+check 'podman takes the network for its own' inside "$store" '
+    mkdir -p /run/kiln/networks
+    KILN_SUBNET=10.9.8.0/24 KILN_GATEWAY=10.9.8.1 /usr/lib/kiln/bridge
+    KILN_SUBNET=10.9.8.0/24 KILN_GATEWAY=10.9.8.1 /usr/lib/kiln/bridge
+    podman network inspect kiln >/mnt/made
+    rm /run/kiln/networks/kiln.json
+    podman network create --driver=bridge --interface-name=kiln0 --subnet=10.9.8.0/24 --gateway=10.9.8.1 kiln
+    podman network inspect kiln >/mnt/wanted
+    differ=$(diff <(grep -vE "\"(id|created)\":" /mnt/made) <(grep -vE "\"(id|created)\":" /mnt/wanted)) || { echo "$differ"; exit 1; }'
+
 # decides NAME WANT BOOTED ENTRY...: what the fallback says when BOOTED did not become healthy and there are these entries
 decides() {
     local name=$1 want=$2 booted=$3

@@ -7,6 +7,7 @@
 profile=$(profile_file tiny)
 said=$scratch/said
 mkdir "$scratch/tmp"
+: >"$said"
 TMPDIR=$scratch/tmp "$kiln" run "$profile" --cache "$(test_cache)" --out "$build/test-out" >"$said" 2>"$scratch/err" &
 pid=$!
 at_exit eval "kill -KILL $pid 2>/dev/null"

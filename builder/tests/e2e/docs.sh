@@ -113,3 +113,13 @@ for what in profile service scenario; do
 done
 same 'kiln-scenario(5) has every step' '' "$(named docs/man/kiln-scenario.5.scd "${steps[@]}")"
 same 'docs/writing-a-scenario.md has every step' '' "$(for s in "${steps[@]}"; do grep -q "^| \`$s\` |" docs/writing-a-scenario.md || echo "$s"; done)"
+
+# The order of the source as docs/architecture.md tells it is the one that make lint checks.
+declare -A may
+eval "$(sed -n '/^declare -A may=/,/^)/p' builder/scripts/include-order)"
+for dir in "${!may[@]}"; do
+    case $dir in steps | cmd | target | main.c) continue ;; esac # told in words
+    # shellcheck disable=SC2016 # Markdown
+    row=$(sed -nE 's/^\| `'"$dir"'` \| .* \| ?`?([a-z ]*)`? ?\|$/\1/p' docs/architecture.md)
+    same "docs/architecture.md: builder/$dir may use" "$(tr ' ' '\n' <<<"${may[$dir]}" | grep -vx base | sort | xargs)" "$(tr ' ' '\n' <<<"$row" | sort | xargs)"
+done

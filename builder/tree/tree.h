@@ -10,7 +10,7 @@
 #include "plan/appliance.h"
 
 /* Part of the key of every step that composes a tree: another number, other bytes. */
-enum { TREE_VERSION = 1 };
+enum { TREE_VERSION = 2 };
 
 /* One package of a set, downloaded. */
 struct tree_deb {

@@ -192,7 +192,7 @@ static void programs_are_alone(void **state)
 	_cleanup_free_ char *text =
 		xasprintf("%.*s%s", (int)(procs - out.s), out.s, strchr(procs, '\n') ? strchr(procs, '\n') + 1 : "");
 	assert_string_equal(text,
-		"kiln\nlo\nHOME=/root\nLC_ALL=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/"
+		"localhost\nlo\nHOME=/root\nLC_ALL=C.UTF-8\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/"
 		"bin:/sbin:/bin\nSOURCE_DATE_EPOCH=1700000000\n0\nread-only\n0\nt\n");
 }
 

@@ -67,20 +67,27 @@ static pid_t leader(const struct nspawn_guest *n)
 	return pid;
 }
 
+static int open_pid(pid_t pid)
+{
+	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
 /*
  * The power cut: the machine's first process is killed, and with it the kernel ends all others. Only then is nothing
- * left that writes to its disk.
+ * left that writes to its disk. nspawn then takes its mounts on the host away, and is given the time for it: one of
+ * Debian 13 refuses to start a machine of which they are left.
  */
 static void stop(struct nspawn_guest *n)
 {
-	pid_t pid = n->proc.pid > 0 ? leader(n) : 0;
-	_cleanup_fd_ int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	_cleanup_fd_ int fd = open_pid(n->proc.pid > 0 ? leader(n) : 0), nspawn = open_pid(n->proc.pid);
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-	proc_kill(&n->proc);
-	if (fd >= 0)
 		(void)poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, END_MS);
+		if (nspawn >= 0)
+			(void)poll(&(struct pollfd){.fd = nspawn, .events = POLLIN}, 1, END_MS);
+	}
+	proc_kill(&n->proc);
 	lines_release(&n->report);
 	n->end = VM_OFF;
 }

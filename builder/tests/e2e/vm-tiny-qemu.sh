@@ -4,4 +4,8 @@
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 
-scenarios tiny qemu
+args=()
+for s in first-boot reboot power-cut no-network-card larger-disk corrupt-root corrupt-store clock-2000 clock-ahead; do
+    args+=(--scenario "$s")
+done
+scenarios tiny qemu "${args[@]}"

@@ -59,7 +59,7 @@ static const struct {
 } kinds[] = {
 	[STEP_BOOT] = {"boot", plain_fields, 0},
 	[STEP_FRESH] = {"fresh", plain_fields, 0},
-	[STEP_READY] = {"ready", wait_fields, 900000},
+	[STEP_READY] = {"ready", wait_fields, 1800000},
 	[STEP_STATUS] = {"status", status_fields, 60000},
 	[STEP_RUN] = {"run", run_fields, 60000},
 	[STEP_CONSOLE] = {"console", console_fields, 120000},

@@ -96,10 +96,9 @@ static void explain(const struct graph *g)
 	}
 }
 
-/* Wait while another kiln makes the same step in the same cache. The lock's file goes with the rest of tmp/. */
-static int step_lock(const char *tmp, struct err *err)
+/* Wait while another kiln makes the same step in the same cache. */
+static int step_lock(const char *path, struct err *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s.lock", tmp);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
@@ -114,15 +113,8 @@ static int step_lock(const char *tmp, struct err *err)
 }
 
 /* Make in a temporary directory, rename into place: an interrupted step leaves nothing with its name. */
-static int make_step(struct graph *g, struct step *s, struct err *err)
+static int make_locked(struct step *s, const char *tmp, struct err *err)
 {
-	_cleanup_free_ char *tmp = xasprintf("%s/tmp/%s-%.32s", g->cache, s->name, s->key);
-	_cleanup_fd_ int lock = step_lock(tmp, err);
-
-	if (lock < 0)
-		return -1;
-	if (path_is_dir(s->dir)) /* another kiln made it meanwhile */
-		return 0;
 	struct progress_step *p = progress_begin(s->name, s->what, 0, PROGRESS_COUNT);
 	int r = ns_remove(tmp, err);
 	if (r == 0)
@@ -139,6 +131,21 @@ static int make_step(struct graph *g, struct step *s, struct err *err)
 	}
 	progress_end(p, r == 0);
 	return r;
+}
+
+static int make_step(struct graph *g, struct step *s, struct err *err)
+{
+	_cleanup_free_ char *tmp = xasprintf("%s/tmp/%s-%.32s", g->cache, s->name, s->key);
+	_cleanup_free_ char *path = xasprintf("%s.lock", tmp);
+	_cleanup_fd_ int lock = step_lock(path, err);
+
+	if (lock < 0)
+		return -1;
+	/* It may be there: another kiln made it meanwhile. */
+	if (!path_is_dir(s->dir) && make_locked(s, tmp, err) < 0)
+		return -1;
+	unlink(path); /* whoever waits for it will find the step made; after a failure it must stay for them */
+	return 0;
 }
 
 struct runner {

@@ -16,12 +16,15 @@ own_cache() {
     echo "$dir"
 }
 sum() { sha256sum <"$1" | cut -c1-64; }
-no_change() { # no_change DIR ARG...: seconds of a build with nothing to do
-    local begun end
-    begun=$(date +%s%N)
-    "$kiln" build "$profile" --cache "$cache" --out "$1" >/dev/null 2>&1 || return 1
-    end=$(date +%s%N)
-    echo $(((end - begun) / 1000000))
+no_change() { # no_change DIR: milliseconds of a build with nothing to do, the best of three
+    local begun ms best=
+    for _ in 1 2 3; do
+        begun=$(date +%s%N)
+        "$kiln" build "$profile" --cache "$cache" --out "$1" >/dev/null 2>&1 || return 1
+        ms=$((($(date +%s%N) - begun) / 1000000))
+        [ "${best:-$ms}" -lt "$ms" ] || best=$ms
+    done
+    echo "$best"
 }
 
 check 'tiny builds from what the mirror has' "$kiln" build "$profile" --cache "$cache" --out "$scratch/one"

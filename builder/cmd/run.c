@@ -73,9 +73,9 @@ static int run_subject(const struct subject *s, struct err *err)
 	_cleanup_free_ char *accel = cache_path(s->cache, "kvm");
 	_cleanup_free_ char *dir = path_scratch("kiln-vm.", err);
 
-	if (!dir || choose_ports(s, ports, err) < 0)
+	if (!dir)
 		return -1;
-	struct guest g;
+	struct guest g = {0};
 	struct guest_spec spec = {.dir = dir,
 		.arch = s->arch,
 		.memory = s->memory,
@@ -86,7 +86,9 @@ static int run_subject(const struct subject *s, struct err *err)
 		.kernel = s->built.kernel,
 		.accel_cache = accel,
 		.forwards = ports};
-	int r = guest_create(&g, &guest_qemu, &spec, err);
+	int r = choose_ports(s, ports, err);
+	if (r == 0)
+		r = guest_create(&g, &guest_qemu, &spec, err);
 	if (r == 0)
 		r = run_machine(&g, ports, err);
 	guest_release(&g);

@@ -60,6 +60,8 @@ const char *vm_accel(const char *kernel, const char *cache_file)
 	_cleanup_free_ char *known = path_read(cache_file, 256, NULL, &ignored);
 	if (known && strncmp(known, hex, 64) == 0)
 		return strcmp(known + 64, " kvm\n") == 0 ? "kvm" : "tcg";
+	if (!kernel)
+		return "tcg"; /* not known, and not to be kept */
 	const char *answer = kernel_boots(kernel) ? "kvm" : "tcg";
 	_cleanup_free_ char *line = xasprintf("%s %s\n", hex, answer);
 	err_release(&ignored);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,24 @@ static char *in_dir(const struct guest *g, const char *name)
 	return path_join(g->spec.dir, name);
 }
 
+/*
+ * All is mounted in a mount namespace of kiln's own: however kiln ends, the kernel unmounts it and frees the loop
+ * devices. What the host mounts and unmounts later is still seen (slave), and is not kept busy.
+ */
+static int own_mounts(struct err *err)
+{
+	static bool done;
+
+	if (done)
+		return 0;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) {
+		err_sys(err, errno, "make a mount namespace");
+		return err_hint(err, "the nspawn engine needs the rights of root on the host, not only in a container");
+	}
+	done = true;
+	return 0;
+}
+
 static int mount_file(const char *file, const char *at, const char *options, struct err *err)
 {
 	if (proc_run((const char *const[]){"mount", "-o", options, file, at, NULL}, NULL, err) == 0)
@@ -52,7 +71,7 @@ static void unmount(const struct guest *g, const char *name, bool *mounted)
 	*mounted = false;
 }
 
-/* The machine's first process: the only child of the only child of nspawn. 0 when there is none yet. */
+/* The machine's first process: nspawn's only child once it has started. 0 when there is none yet. */
 static pid_t leader(const struct nspawn_guest *n)
 {
 	pid_t pid = n->proc.pid;
@@ -126,6 +145,22 @@ static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 	return 0;
 }
 
+/* "--bind=DIR/NAME:TARGET": a colon or backslash in a path of the host is written with a backslash before it. */
+static char *bind_option(const struct guest *g, const char *name, const char *target)
+{
+	_cleanup_free_ char *from = in_dir(g, name);
+	struct strbuf b = STRBUF_INIT;
+
+	strbuf_adds(&b, "--bind=");
+	for (const char *p = from; *p; p++) {
+		if (*p == ':' || *p == '\\')
+			strbuf_addc(&b, '\\');
+		strbuf_addc(&b, *p);
+	}
+	strbuf_addf(&b, ":%s", target);
+	return strbuf_steal(&b);
+}
+
 static int listen_for_report(struct guest *g, struct nspawn_guest *n, struct err *err)
 {
 	_cleanup_free_ char *dir = in_dir(g, "report"), *path = path_join(dir, "socket");
@@ -166,6 +201,8 @@ static int fresh(struct guest *g, struct err *err)
 		err_set(err, ERR_TOOL, "the nspawn engine needs root: it mounts the image's file systems");
 		return err_hint(err, "run as root, or use --engine qemu");
 	}
+	if (own_mounts(err) < 0)
+		return -1;
 	if (g->own)
 		release(g);
 	struct nspawn_guest *n = g->own = xcalloc(1, sizeof *n);
@@ -186,8 +223,8 @@ static int start(struct guest *g, struct err *err)
 	struct nspawn_guest *n = g->own;
 	_cleanup_free_ char *root = in_dir(g, "root"), *log = in_dir(g, "console.log");
 	_cleanup_free_ char *uuid = xasprintf("--uuid=%s", n->uuid), *name = xasprintf("--machine=kiln-%.12s", n->uuid);
-	_cleanup_free_ char *var = xasprintf("--bind=%s/var:/var", g->spec.dir);
-	_cleanup_free_ char *report = xasprintf("--bind=%s/report:/run/kiln-report", g->spec.dir);
+	_cleanup_free_ char *var = bind_option(g, "var", "/var");
+	_cleanup_free_ char *report = bind_option(g, "report", "/run/kiln-report");
 	_cleanup_fd_ int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
 		"SYSTEMD_NSPAWN_LOCK=0", "LC_ALL=C.UTF-8", NULL};

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { START_MS = 20000, END_MS = 20000 };
+
 static char *in_dir(const struct vm *vm, const char *name)
 {
 	return path_join(vm->spec.dir, name);
@@ -51,27 +53,41 @@ static void add_network(struct strvec *v, const struct vm_spec *s)
 	strvec_addl(v, "-netdev", net.s, "-device", "virtio-net-pci,netdev=net0", NULL);
 }
 
+/* A comma ends a value in QEMU's options; doubled it is one. */
+static char *option_value(const char *text)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	for (; *text; text++) {
+		if (*text == ',')
+			strbuf_addc(&b, ',');
+		strbuf_addc(&b, *text);
+	}
+	return strbuf_steal(&b);
+}
+
+static char *option_file(const struct vm *vm, const char *name)
+{
+	_cleanup_free_ char *path = in_dir(vm, name);
+
+	return option_value(path);
+}
+
 static void add_smbios(struct strvec *v, const struct vm_spec *s)
 {
 	for (const char *const *c = s->credentials; c && *c; c++) {
-		/* A comma ends a QEMU option value; doubled it is one. */
-		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-		for (const char *p = *c; *p; p++) {
-			if (*p == ',')
-				strbuf_addc(&b, ',');
-			strbuf_addc(&b, *p);
-		}
+		_cleanup_free_ char *value = option_value(*c);
 		strvec_add(v, "-smbios");
-		strvec_addf(v, "type=11,value=%s", b.s);
+		strvec_addf(v, "type=11,value=%s", value);
 	}
 }
 
 static void build_argv(struct strvec *v, const struct vm *vm, const struct vm_arch *a)
 {
 	const struct vm_spec *s = &vm->spec;
-	_cleanup_free_ char *disk = in_dir(vm, "disk.raw"), *vars = in_dir(vm, "vars.fd");
-	_cleanup_free_ char *qmp = in_dir(vm, "qmp"), *report = in_dir(vm, "report"),
-			    *console = in_dir(vm, "console.log");
+	_cleanup_free_ char *disk = option_file(vm, "disk.raw"), *vars = option_file(vm, "vars.fd");
+	_cleanup_free_ char *qmp = option_file(vm, "qmp"), *report = option_file(vm, "report"),
+			    *console = option_file(vm, "console.log");
 	bool kvm = strcmp(vm->accel, "kvm") == 0;
 
 	strvec_addl(v, a->qemu, "-machine", a->machine, "-accel", kvm ? "kvm" : "tcg,thread=multi", "-cpu",
@@ -122,6 +138,24 @@ static void close_channels(struct vm *vm)
 	lines_release(&vm->report);
 }
 
+static bool has_exited(const struct vm *vm)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)vm->qemu.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* QEMU that refuses its options is gone long before the time for a loaded host is up. */
+static int connect_channels(struct vm *vm, const char *qmp, const char *report, struct err *err)
+{
+	for (uint64_t end = vm_ms() + START_MS; !path_exists(qmp) && vm_ms() < end && !has_exited(vm);)
+		usleep(20000);
+	if (qmp_open(&vm->qmp, qmp, err) < 0)
+		return -1;
+	vm->report = (struct lines){.fd = lines_connect(report, 5000, err)};
+	return vm->report.fd < 0 ? -1 : 0;
+}
+
 int vm_start(struct vm *vm, struct err *err)
 {
 	const struct vm_arch *arch = vm_arch_find(vm->spec.arch, err);
@@ -140,17 +174,15 @@ int vm_start(struct vm *vm, struct err *err)
 		return err_hint(err, "\"apt-get install %s\" brings QEMU and its firmware", arch->packages);
 	vm->end = VM_RUNNING;
 	vm->starts++;
-	if (qmp_open(&vm->qmp, qmp, err) == 0) {
-		vm->report = (struct lines){.fd = lines_connect(report, 5000, err)};
-		if (vm->report.fd >= 0)
-			return 0;
-	}
-	/* QEMU that refused its options says so on stderr: that is the better message. */
+	if (connect_channels(vm, qmp, report, err) == 0)
+		return 0;
+	/* What QEMU itself says of its end is the better message. */
 	_cleanup_err_ struct err said = ERR_INIT;
-	if (waitpid(vm->qemu.pid, NULL, WNOHANG) == 0)
+	if (!has_exited(vm))
 		proc_kill(&vm->qemu);
 	else if (proc_wait(&vm->qemu, &said) < 0)
 		err_move(err, &said);
+	close_channels(vm);
 	vm->end = VM_GONE;
 	return -1;
 }
@@ -184,8 +216,10 @@ enum vm_end vm_look(struct vm *vm)
 	}
 	if (seen == VM_RUNNING && !vm->qmp.io.eof)
 		return VM_RUNNING;
-	_cleanup_err_ struct err ignored = ERR_INIT;
-	(void)proc_wait(&vm->qemu, &ignored);
+	/* It ends by itself after these events; one that does not is stopped. */
+	for (uint64_t end = vm_ms() + END_MS; !has_exited(vm) && vm_ms() < end;)
+		usleep(10000);
+	proc_kill(&vm->qemu);
 	vm->end = seen == VM_RUNNING ? VM_GONE : seen;
 	return vm->end;
 }

@@ -58,6 +58,7 @@ void vm_release(struct vm *vm);
 
 /*
  * "kvm" where a real kernel is seen to boot on it, else "tcg". The probe boots the given kernel for up to 10 s; its
- * answer is kept in `cache_file` for as long as host kernel, CPU and QEMU stay the same.
+ * answer is kept in `cache_file` for as long as host kernel, CPU and QEMU stay the same. Without a kernel (NULL) only
+ * a kept answer says "kvm".
  */
 const char *vm_accel(const char *kernel, const char *cache_file);

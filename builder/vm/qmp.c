@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ANSWER_MS = 20000 };
+enum { ANSWER_MS = 20000, CONNECT_MS = 2000 };
 
 static json_t *next_message(struct qmp *q, int timeout_ms, struct err *err)
 {
@@ -43,7 +43,7 @@ json_t *qmp_command(struct qmp *q, const char *name, json_t *args, struct err *e
 
 int qmp_open(struct qmp *q, const char *socket, struct err *err)
 {
-	*q = (struct qmp){.io.fd = lines_connect(socket, ANSWER_MS, err)};
+	*q = (struct qmp){.io.fd = lines_connect(socket, CONNECT_MS, err)};
 	if (q->io.fd < 0)
 		return -1;
 	q->events = json_array();

@@ -59,7 +59,7 @@ static void print_error(const struct err *e)
 	fprintf(stderr, "kiln: error: %s\n", e->msg);
 	if (e->hint)
 		fprintf(stderr, "kiln: hint: %s\n", e->hint);
-	if (cmd_globals.json) {
+	if (cmd_globals.json && !cmd_globals.answered) {
 		_cleanup_json_ json_t *j = json_pack("{s:{s:s, s:s, s:s?}}", "error", "kind", err_kind_name(e->kind),
 			"message", e->msg, "hint", e->hint);
 		if (j)

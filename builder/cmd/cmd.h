@@ -14,6 +14,7 @@ struct cmd_globals {
 	bool timings;	   /* --timings: seconds by step at the end */
 	bool explain;	   /* --explain: why each step runs */
 	bool offline;	   /* --offline: never touch the network */
+	bool answered;	   /* with --json: the result is printed, and an error adds no second document to it */
 	unsigned jobs;	   /* -j N; 0: one per core */
 	const char *cache; /* --cache DIR; NULL: the default */
 	const char *out;   /* --out DIR; NULL: ./out */

@@ -4,6 +4,41 @@
 #include "cmd/cmd.h"
 #include "steps/inputs.h"
 #include "tree/namespace.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A raw disk with a GPT, as kiln makes it; formats of emulators are known by how they begin. */
+static int check_image(const char *path, struct err *err)
+{
+	static const struct {
+		const char *name, *magic;
+	} formats[] = {{"qcow2", "QFI\xfb"}, {"vmdk", "KDMV"}, {"vmdk", "# Disk DescriptorFile"}, {"vhdx", "vhdxfile"},
+		{"vpc", "conectix"}};
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char head[520] = "";
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "open image %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "%s: expected a profile or a disk image, found %s", path,
+			S_ISDIR(st.st_mode) ? "a directory" : "something else");
+	ssize_t n = pread(fd, head, sizeof head, 0);
+	if (n < 0)
+		return err_sys(err, errno, "read image %s", path);
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (memcmp(head, formats[i].magic, strlen(formats[i].magic)) != 0)
+			continue;
+		err_set(err, ERR_USAGE, "%s is a %s image; what kiln boots is a raw one", path, formats[i].name);
+		return err_hint(err, "qemu-img convert -f %s -O raw %s disk.raw", formats[i].name, path);
+	}
+	if (memcmp(head + 512, "EFI PART", 8) != 0)
+		return err_set(err, ERR_VERIFY, "%s is no disk image: it has no GPT", path);
+	return 0;
+}
 
 int subject_build(struct subject *s, const char *target, bool trees_only, struct err *err)
 {
@@ -12,6 +47,8 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 	if (!str_ends(target, ".yaml") && !cmd_is_name(target)) {
 		if (trees_only)
 			return err_set(err, ERR_USAGE, "the nspawn engine boots a profile's trees, not an image");
+		if (check_image(target, err) < 0)
+			return -1;
 		s->image = xstrdup(target);
 		s->profile = target;
 		s->arch = "amd64";

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cmd/cmd.h"
 #include "cmd/subject.h"
+#include "config/bind.h"
 #include "config/roots.h"
 #include "config/scenario.h"
 #include "vm/play.h"
@@ -118,6 +119,20 @@ static int play_one(const struct scenario *s, const struct subject *subject, con
 	return r;
 }
 
+static int check_names(const struct strvec *asked, const char *const *names, struct err *err)
+{
+	for (size_t i = 0; i < asked->n; i++) {
+		const char *const *n = names;
+		while (*n && strcmp(*n, asked->v[i]) != 0)
+			n++;
+		if (*n)
+			continue;
+		err_set(err, ERR_USAGE, "test: unknown scenario \"%s\"", asked->v[i]);
+		return bind_hint(err, asked->v[i], names);
+	}
+	return 0;
+}
+
 /* All scenario files of the data roots, the nearest of each name. */
 static int play_all(const struct test_opts *o, const struct subject *subject, const char *report, struct verdicts *vs,
 	struct err *err)
@@ -128,17 +143,8 @@ static int play_all(const struct test_opts *o, const struct subject *subject, co
 	const char *const *names = r == 0 ? roots_names(&roots, &arena, "qemu-test") : NULL;
 	size_t played = 0;
 
-	for (size_t i = 0; r == 0 && i < o->scenarios.n; i++) {
-		bool known = false;
-		for (const char *const *n = names; *n; n++)
-			known = known || strcmp(*n, o->scenarios.v[i]) == 0;
-		if (known)
-			continue;
-		r = err_set(err, ERR_USAGE, "test: unknown scenario \"%s\"", o->scenarios.v[i]);
-		const char *near = str_nearest(o->scenarios.v[i], names);
-		if (near)
-			err_hint(err, "did you mean \"%s\"?", near);
-	}
+	if (r == 0)
+		r = check_names(&o->scenarios, names, err);
 	for (; r == 0 && *names; names++) {
 		struct found f;
 		if (o->scenarios.n && !strvec_has(&o->scenarios, *names))
@@ -154,7 +160,8 @@ static int play_all(const struct test_opts *o, const struct subject *subject, co
 			struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, o->engine->name);
 			v->outcome = VERDICT_SKIPPED;
 			v->detail = steal(no);
-			verdict_print(stderr, v);
+			if (!cmd_globals.json)
+				verdict_print(stdout, v);
 		} else if (!no) {
 			r = play_one(s, subject, o->engine, report, vs, err);
 			played++;
@@ -193,6 +200,7 @@ static int conclude(const struct verdicts *vs, const char *report, struct err *e
 		_cleanup_json_ json_t *j = verdicts_json(vs);
 		_cleanup_free_ char *text = json_canonical(j);
 		fputs(text, stdout);
+		cmd_globals.answered = true;
 	} else {
 		if (vs->n)
 			verdict_print_services(stdout, &vs->v[vs->n - 1]);
@@ -228,8 +236,12 @@ int cmd_test(int argc, char **argv, struct err *err)
 	}
 	if (r == 0)
 		r = play_all(&o, &s, report, &vs, err);
-	if (r == 0)
-		r = write_report(&vs, &o, report, err);
+	if (vs.n) {
+		/* What was seen before an error is worth keeping; the error is what is told. */
+		_cleanup_err_ struct err why = ERR_INIT;
+		if (write_report(&vs, &o, report, &why) < 0 && r == 0)
+			r = (err_move(err, &why), -1);
+	}
 	if (r == 0)
 		r = conclude(&vs, report, err);
 	verdicts_release(&vs);

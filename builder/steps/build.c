@@ -143,8 +143,8 @@ static int run_parts(struct build *b, struct err *err)
 static int fill_result(struct build *b, struct build_result *ret, struct err *err)
 {
 	ret->version = xstrdup(b->version);
-	ret->root = step_file(b->image.root, "root.squashfs");
-	ret->store = step_file(b->image.store, "store.squashfs");
+	ret->root = step_path(b->image.root, "root.squashfs");
+	ret->store = step_path(b->image.store, "store.squashfs");
 	ret->tools = xstrdup(trees_find(&b->trees, "tools")->tree->dir);
 	ret->root_hash = image_read_hash(b->image.root, err);
 	ret->store_hash = ret->root_hash ? image_read_hash(b->image.store, err) : NULL;
@@ -156,7 +156,7 @@ static int fill_result(struct build *b, struct build_result *ret, struct err *er
 	ret->kernel = steal(kernel.image);
 	if (b->o->trees_only)
 		return 0;
-	ret->uki = step_file(b->image.esp, "uki");
+	ret->uki = step_path(b->image.esp, "uki");
 	struct output_spec spec = {
 		.a = b->a, .image = &b->image, .version = b->version, .out = b->o->out, .explain = b->o->explain};
 	ret->images = output_make(&spec, err);

@@ -32,7 +32,7 @@ void step_needs(struct step *s, struct hash *key, const struct step *dep)
 	hash_field(key, dep->key);
 }
 
-char *step_file(const struct step *s, const char *name)
+char *step_path(const struct step *s, const char *name)
 {
 	return path_join(s->dir, name);
 }

@@ -41,4 +41,4 @@ void graph_place(struct graph *g);
 int graph_run(struct graph *g, struct step *const *goals, struct err *err);
 void graph_release(struct graph *g);
 /* A file of a step's output. The caller frees it. */
-char *step_file(const struct step *s, const char *name) __attribute__((returns_nonnull));
+char *step_path(const struct step *s, const char *name) __attribute__((returns_nonnull));

@@ -66,7 +66,7 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 	const struct image_steps *s = step->arg;
 	const struct tree_step *os = trees_find(s->trees, "os");
 	_cleanup_free_ char *wired = path_join(dir, "wired"), *out = path_join(dir, "root.squashfs");
-	_cleanup_free_ char *agent = step_file(s->agent, "program"), *placed = path_join(dir, "agent");
+	_cleanup_free_ char *agent = step_path(s->agent, "program"), *placed = path_join(dir, "agent");
 	_cleanup_free_ char *lib = path_join(placed, "usr/lib/kiln"), *to = path_join(lib, "kiln-agent");
 	_cleanup_free_ char *bin = path_join(placed, "usr/bin"), *link = path_join(bin, "kiln-agent");
 	struct wire_job job = {s, wired};
@@ -153,7 +153,7 @@ static int make_initrd(const struct step *step, const char *dir, struct err *err
 {
 	const struct image_steps *s = step->arg;
 	const struct tree_step *os = trees_find(s->trees, "os");
-	_cleanup_free_ char *init = step_file(s->init, "program"), *out = path_join(dir, "initrd");
+	_cleanup_free_ char *init = step_path(s->init, "program"), *out = path_join(dir, "initrd");
 	_cleanup_kernel_ struct kernel k = {0};
 
 	if (kernel_find(os->all, &k, err) < 0)
@@ -168,7 +168,7 @@ static int make_initrd(const struct step *step, const char *dir, struct err *err
 
 char *image_read_hash(const struct step *s, struct err *err)
 {
-	_cleanup_free_ char *file = step_file(s, "hash");
+	_cleanup_free_ char *file = step_path(s, "hash");
 
 	return path_read(file, 64, NULL, err);
 }
@@ -182,7 +182,7 @@ static int make_esp(const struct step *step, const char *dir, struct err *err)
 	if (!store_hash)
 		return -1;
 	_cleanup_free_ char *cmdline = uki_cmdline(root_hash, store_hash, s->trees->epoch, s->a->cmdline);
-	_cleanup_free_ char *initrd = step_file(s->initrd, "initrd"), *uki = path_join(dir, "uki");
+	_cleanup_free_ char *initrd = step_path(s->initrd, "initrd"), *uki = path_join(dir, "uki");
 	_cleanup_free_ char *esp = path_join(dir, "esp"), *label = xasprintf("kiln_%s", s->facts.version);
 	_cleanup_free_ char *release = tree_file(os->all, "usr/lib/os-release", err);
 	_cleanup_kernel_ struct kernel k = {0};

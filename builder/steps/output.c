@@ -67,9 +67,9 @@ static int record_add(struct record *r, const char *path, const char *key, struc
 static int make_raw(const struct output_spec *s, const char *key, const char *out, struct err *err)
 {
 	const struct image_steps *i = s->image;
-	_cleanup_free_ char *esp = step_file(i->esp, "esp"), *root = step_file(i->root, "root.squashfs");
-	_cleanup_free_ char *rv = step_file(i->root, "verity"), *store = step_file(i->store, "store.squashfs");
-	_cleanup_free_ char *sv = step_file(i->store, "verity"), *label = xasprintf("kiln_%s", s->version);
+	_cleanup_free_ char *esp = step_path(i->esp, "esp"), *root = step_path(i->root, "root.squashfs");
+	_cleanup_free_ char *rv = step_path(i->root, "verity"), *store = step_path(i->store, "store.squashfs");
+	_cleanup_free_ char *sv = step_path(i->store, "verity"), *label = xasprintf("kiln_%s", s->version);
 	_cleanup_free_ char *rh = image_read_hash(i->root, err), *sh = rh ? image_read_hash(i->store, err) : NULL;
 
 	if (!sh)

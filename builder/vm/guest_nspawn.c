@@ -71,10 +71,8 @@ static void unmount(const struct guest *g, const char *name, bool *mounted)
 	*mounted = false;
 }
 
-/* The machine's first process: nspawn's only child once it has started. 0 when there is none yet. */
-static pid_t leader(const struct nspawn_guest *n)
+static pid_t only_child(pid_t pid)
 {
-	pid_t pid = n->proc.pid;
 	char path[64], buf[64];
 
 	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
@@ -89,6 +87,14 @@ static pid_t leader(const struct nspawn_guest *n)
 static int open_pid(pid_t pid)
 {
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+/* The machine's first process: nspawn's only child, and nspawn is that of unshare. 0 when there is none yet. */
+static pid_t leader(const struct nspawn_guest *n)
+{
+	pid_t nspawn = only_child(n->proc.pid);
+
+	return nspawn > 0 ? only_child(nspawn) : 0;
 }
 
 /*
@@ -228,10 +234,15 @@ static int start(struct guest *g, struct err *err)
 	_cleanup_fd_ int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
 		"SYSTEMD_NSPAWN_LOCK=0", "LC_ALL=C.UTF-8", NULL};
-	const char *const argv[] = {"systemd-nspawn", "--quiet", "-D", root, "--read-only", "--keep-unit",
-		"--register=no", "--boot", "--private-network", "--capability=all",
-		"--system-call-filter=@mount @keyring bpf", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
-		"--console=pipe", "--kill-signal=SIGRTMIN+4", uuid, name, var, report, NULL};
+	/*
+	 * In a process namespace of its own: however kiln and nspawn end, the kernel ends the machine with them.
+	 * (nspawn alone does not see to it when it is killed.)
+	 */
+	const char *const argv[] = {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation",
+		"unchanged", "systemd-nspawn", "--quiet", "-D", root, "--read-only", "--keep-unit", "--register=no",
+		"--boot", "--private-network", "--capability=all", "--system-call-filter=@mount @keyring bpf",
+		"--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe",
+		"--kill-signal=SIGRTMIN+4", uuid, name, var, report, NULL};
 
 	if (out < 0)
 		return err_sys(err, errno, "open %s", log);

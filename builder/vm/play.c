@@ -22,7 +22,8 @@ struct play {
 	struct strbuf why; /* of the step that fails */
 };
 
-enum { TICK_MS = 100 };
+/* FULL_MS: the breakdown follows the news of being ready; a report without it is the poorer, but no failure. */
+enum { TICK_MS = 100, FULL_MS = 10000 };
 
 /* What a pattern is looked for in: without colours, and of a machine that never stops talking the newest part. */
 static void add_line(struct strbuf *b, const char *line)
@@ -67,7 +68,7 @@ static void end_of_boot(struct play *p)
 {
 	listen_to(p);
 	if (p->status)
-		json_array_append(p->v->boots, p->full ? p->full : p->status);
+		verdict_add_boot(p->v, p->full ? p->full : p->status);
 	json_decref(p->status);
 	json_decref(p->full);
 	p->status = p->full = NULL;
@@ -206,8 +207,11 @@ static void add_console_tail(struct play *p)
 static int step_ready(struct play *p, const struct scenario_step *s, struct err *err)
 {
 	(void)err;
-	if (wait_for(p, s->within_ms, is_ready, s) == 0)
+	if (wait_for(p, s->within_ms, is_ready, s) == 0) {
+		for (uint64_t end = vm_ms() + FULL_MS; !p->full && vm_ms() < end && !interrupt_came(); listen_to(p))
+			usleep(TICK_MS * 1000);
 		return 0;
+	}
 	add_reasons(p);
 	add_console_tail(p);
 	return 1;

@@ -1,6 +1,7 @@
 /* The verdicts as files: JUnit XML and one HTML page. */
 #include "base/json.h"
 #include "base/mem.h"
+#include "vm/breakdown.h"
 #include "vm/verdict.h"
 #include <string.h>
 
@@ -98,33 +99,57 @@ static void html_steps(struct strbuf *b, const struct verdict *v)
 	strbuf_adds(b, "</table>\n");
 }
 
-/* What took how long from power-on to ready, one bar per service and provision step. */
-static void html_breakdown(struct strbuf *b, const json_t *boot)
+static void html_span(struct strbuf *b, const struct span *s, double total)
 {
-	json_t *ready = json_object_get(boot, "ready_ms"), *services = json_object_get(boot, "services"), *s, *c;
-	double all = json_is_integer(ready) ? (double)json_integer_value(ready) : 0;
-	size_t i, k;
+	static const char *const classes[] = {"boot", "container", "provision", "step"};
+	double left = 100 * s->from_ms / total, width = 100 * (s->to_ms - s->from_ms) / total;
 
-	if (all <= 0)
-		return;
-	strbuf_addf(b, "<p>Ready %.1f s after the kernel started.</p><table class=\"bars\">\n", all / 1000);
-	json_array_foreach(services, i, s)
-	{
-		json_array_foreach(json_object_get(s, "containers"), k, c)
-		{
-			double from = json_number_value(json_object_get(c, "started_ms"));
-			double to = json_number_value(json_object_get(c, "healthy_ms"));
-			if (to < from || to <= 0)
-				continue;
-			strbuf_adds(b, "<tr><td>");
-			escape(b, json_string_value(json_object_get(c, "name")));
-			strbuf_addf(b,
-				"</td><td class=\"bar\"><span "
-				"style=\"margin-left:%.1f%%;width:%.1f%%\"></span></td><td>%.1f s</td></tr>\n",
-				100 * from / all, 100 * (to - from) / all, (to - from) / 1000);
-		}
+	left = left < 100 ? left : 100;
+	width = left + width < 100 ? width : 100 - left;
+	strbuf_addf(b, "<tr class=\"%s\"><td>", classes[s->kind]);
+	escape(b, s->name);
+	if (s->kind == SPAN_STEP && *s->how && strcmp(s->how, "done") != 0) {
+		strbuf_adds(b, " <small>");
+		escape(b, s->how);
+		strbuf_adds(b, "</small>");
 	}
-	strbuf_adds(b, "</table>\n");
+	strbuf_addf(
+		b, "</td><td class=\"bar\"><span style=\"margin-left:%.2f%%;width:%.2f%%\"></span></td>", left, width);
+	if (s->to_ms - s->from_ms < 1000)
+		strbuf_addf(b, "<td>%.0f ms</td></tr>\n", s->to_ms - s->from_ms);
+	else
+		strbuf_addf(b, "<td>%.1f s</td></tr>\n", (s->to_ms - s->from_ms) / 1000);
+}
+
+/* What took how long from power-on to ready: a bar for each part of the boot, container and provision step. */
+static void html_boot(struct strbuf *b, size_t number, const json_t *boot)
+{
+	static const char *const heads[] = {
+		"Boot", "Containers, from start to healthy", "Provisioning, with its steps", NULL};
+	struct breakdown d;
+
+	breakdown_of(boot, &d);
+	strbuf_addf(b, "<h3>Boot %zu: ", number);
+	if (d.ready)
+		strbuf_addf(b, "ready after %.1f s</h3>\n", d.total_ms / 1000);
+	else {
+		strbuf_addf(b, "not ready after %.1f s, ", d.total_ms / 1000);
+		escape(b, breakdown_text(boot, "state"));
+		strbuf_adds(b, "</h3>\n");
+	}
+	if (d.total_ms > 0 && d.n) {
+		int last = -1;
+		strbuf_adds(b, "<table class=\"bars\">\n");
+		for (size_t i = 0; i < d.n; i++) {
+			int head = d.v[i].kind == SPAN_STEP ? SPAN_PROVISION : (int)d.v[i].kind;
+			if (head != last)
+				strbuf_addf(b, "<tr><th colspan=\"3\">%s</th></tr>\n", heads[head]);
+			last = head;
+			html_span(b, &d.v[i], d.total_ms);
+		}
+		strbuf_adds(b, "</table>\n");
+	}
+	breakdown_release(&d);
 }
 
 static void html_scenario(struct strbuf *b, const struct verdict *v)
@@ -139,7 +164,7 @@ static void html_scenario(struct strbuf *b, const struct verdict *v)
 	escape(b, v->detail ? v->detail : v->summary);
 	strbuf_adds(b, "</p>\n");
 	html_steps(b, v);
-	json_array_foreach(v->boots, i, boot) html_breakdown(b, boot);
+	json_array_foreach(v->boots, i, boot) html_boot(b, i + 1, boot);
 	for (i = 0; i < v->screenshots.n; i++) {
 		strbuf_adds(b, "<img alt=\"screen\" src=\"");
 		escape(b, v->screenshots.v[i]);
@@ -165,7 +190,13 @@ char *verdicts_html(const struct verdicts *vs)
 		"text-align:left;vertical-align:top}pre{background:#f5f5f5;padding:.6rem;overflow:auto;max-height:"
 		"28rem}"
 		".passed{color:#137333}.failed{color:#b3261e;font-weight:600}.skipped{color:#8a6d00}small{color:#666}"
-		".bar{width:60%}.bar span{display:block;height:.8rem;background:#4a7dbd;min-width:2px}"
+		"h2{margin-top:2.5rem;border-top:2px solid #ddd;padding-top:1rem}h3{margin:1.5rem 0 .3rem}"
+		".bars td{border:0;padding:.1rem .6rem;font-size:14px}.bars td:last-child{text-align:right;white-space:"
+		"nowrap}.bars th{padding-top:.8rem}.bar{width:55%}.bar "
+		"span{display:block;height:.8rem;margin-top:.25rem;"
+		"background:#4a7dbd;min-width:2px;border-radius:2px}.boot .bar span{background:#7a869a}"
+		".provision .bar span{background:#2e8b57}.step .bar span{background:#9ccfb0}.step td:first-child{"
+		"padding-left:2rem}"
 		"img{max-width:100%;border:1px solid #ddd}</style>\n");
 	strbuf_addf(&b, "<h1>kiln test: %zu passed, %zu failed, %zu skipped</h1>\n", counts[VERDICT_PASSED],
 		counts[VERDICT_FAILED], counts[VERDICT_SKIPPED]);

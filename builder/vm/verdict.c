@@ -1,5 +1,6 @@
 #include "vm/verdict.h"
 #include "base/mem.h"
+#include "vm/breakdown.h"
 #include <string.h>
 
 static char *plain(const char *s)
@@ -36,6 +37,34 @@ void verdict_add_step(struct verdict *v, const char *name, enum verdict_outcome 
 		.name = plain(name), .outcome = o, .seconds = seconds, .detail = detail ? plain(detail) : NULL};
 	if (o == VERDICT_FAILED)
 		v->outcome = VERDICT_FAILED;
+}
+
+/* All texts in it made plain; keys stay, and are never shown. */
+static json_t *plain_json(const json_t *j)
+{
+	const char *key;
+	json_t *v, *copy;
+	size_t i;
+
+	if (json_is_string(j)) {
+		_cleanup_free_ char *s = plain(json_string_value(j));
+		return json_string(s);
+	}
+	if (json_is_object(j)) {
+		copy = json_object();
+		json_object_foreach((json_t *)j, key, v) json_object_set_new(copy, key, plain_json(v));
+		return copy;
+	}
+	if (!json_is_array(j))
+		return json_deep_copy(j);
+	copy = json_array();
+	json_array_foreach((json_t *)j, i, v) json_array_append_new(copy, plain_json(v));
+	return copy;
+}
+
+void verdict_add_boot(struct verdict *v, const json_t *status)
+{
+	json_array_append_new(v->boots, plain_json(status));
 }
 
 void verdict_add_console(struct verdict *v, const char *line)
@@ -103,6 +132,40 @@ void verdict_print(FILE *f, const struct verdict *v)
 	}
 }
 
+/* One line for the boot, one for the slowest provision steps: the page has them all. */
+static void print_breakdown(FILE *f, const json_t *boot)
+{
+	enum { SLOWEST = 5 };
+	const struct span *slow[SLOWEST + 1] = {0};
+	struct breakdown d;
+	const char *sep = ": ";
+
+	breakdown_of(boot, &d);
+	fprintf(f, "%s after %.1f s", d.ready ? "ready" : "not ready", d.total_ms / 1000);
+	for (size_t i = 0; i < d.n; i++) {
+		const struct span *s = &d.v[i];
+		if (s->kind == SPAN_BOOT) {
+			fprintf(f, "%s%s %.1f", sep, s->name, (s->to_ms - s->from_ms) / 1000);
+			sep = ", ";
+		}
+		if (s->kind != SPAN_STEP)
+			continue;
+		size_t k = SLOWEST; /* insertion; what falls off the end was faster */
+		for (slow[k] = s;
+			k && (!slow[k - 1] || slow[k - 1]->to_ms - slow[k - 1]->from_ms < s->to_ms - s->from_ms); k--) {
+			slow[k] = slow[k - 1];
+			slow[k - 1] = s;
+		}
+	}
+	fputc('\n', f);
+	for (size_t k = 0; k < SLOWEST && slow[k]; k++)
+		fprintf(f, "%s%s/%s %.1f", k ? ", " : "slowest provision steps: ", slow[k]->of, slow[k]->name,
+			(slow[k]->to_ms - slow[k]->from_ms) / 1000);
+	if (slow[0])
+		fputc('\n', f);
+	breakdown_release(&d);
+}
+
 void verdict_print_services(FILE *f, const struct verdict *v)
 {
 	json_t *boot = json_array_get(v->boots, json_array_size(v->boots) ? json_array_size(v->boots) - 1 : 0);
@@ -116,20 +179,19 @@ void verdict_print_services(FILE *f, const struct verdict *v)
 	{
 		if (!json_array_size(json_object_get(s, "containers")))
 			continue;
-		fprintf(f, "%-14s %-16s %-10s", json_string_value(json_object_get(s, "layer")),
-			json_string_value(json_object_get(s, "name")), json_string_value(json_object_get(s, "health")));
+		fprintf(f, "%-14s %-16s %-10s", breakdown_text(s, "layer"), breakdown_text(s, "name"),
+			breakdown_text(s, "health"));
 		json_array_foreach(json_object_get(s, "containers"), k, c)
 		{
 			double from = json_number_value(json_object_get(c, "started_ms"));
 			double to = json_number_value(json_object_get(c, "healthy_ms"));
-			fprintf(f, " %s (%.1f)", json_string_value(json_object_get(c, "name")),
-				to > from ? (to - from) / 1000 : 0);
+			fprintf(f, " %s", breakdown_text(c, "name"));
+			if (to > from)
+				fprintf(f, " (%.1f)", (to - from) / 1000);
 		}
 		fputc('\n', f);
 	}
-	json_t *ready = json_object_get(boot, "ready_ms");
-	if (json_is_integer(ready))
-		fprintf(f, "ready %.1f s after the kernel started\n", (double)json_integer_value(ready) / 1000);
+	print_breakdown(f, boot);
 }
 
 static json_t *step_json(const struct verdict_step *s)

@@ -39,6 +39,8 @@ void verdict_add_step(struct verdict *v, const char *name, enum verdict_outcome 
 /* A line of the console. Of a console over VERDICT_CONSOLE_MAX bytes the older half is left out. */
 enum { VERDICT_CONSOLE_MAX = 8 << 20 };
 void verdict_add_console(struct verdict *v, const char *line);
+/* The last status of a boot. */
+void verdict_add_boot(struct verdict *v, const json_t *status);
 void verdicts_release(struct verdicts *vs);
 void verdicts_count(const struct verdicts *vs, size_t counts[3]); /* scenarios by outcome */
 

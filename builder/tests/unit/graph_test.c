@@ -1,114 +1,204 @@
-/* The step graph: what is there is not made again, also when two kilns want it at the same time. */
-#include "base/mem.h"
-#include "base/path.h"
-#include "base/str.h"
-#include "steps/graph.h"
-#include <fcntl.h>
+/* The step graph: keys, what runs and what does not, failures, side by side; and the record of the images made. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "casefile.h"
+#include "steps/graph.h"
+#include <pthread.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-/* after the above */
-#include <cmocka.h>
+#include <sys/stat.h>
 
-static char *cache;
+static int made[8], fail_at = -1;
+static unsigned running, most;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Leave a mark for each run, and take so long that another kiln comes in between. */
-static int make_slowly(const struct step *s, const char *dir, struct err *err)
+static int make(const struct step *s, const char *dir, struct err *err)
 {
-	_cleanup_free_ char *count = path_join(cache, "count"), *out = path_join(dir, "out");
-	_cleanup_fd_ int fd = open(count, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	size_t i = (size_t)(s->name[0] - 'a');
 
-	(void)s;
-	if (fd < 0 || write(fd, "x", 1) != 1)
-		return err_set(err, ERR_IO, "count");
-	usleep(300000);
-	return path_write(out, "made", 4, 0644, err);
+	pthread_mutex_lock(&lock);
+	made[i]++;
+	running++;
+	most = running > most ? running : most;
+	pthread_mutex_unlock(&lock);
+	usleep(20000);
+	for (size_t k = 0; k < s->deps.n; k++) /* what it reads is there, and whole */
+		assert_true(path_is_dir(s->deps.v[k]->dir));
+	_cleanup_free_ char *file = path_join(dir, "out");
+	int r = path_write(file, s->name, 1, 0644, err);
+	pthread_mutex_lock(&lock);
+	running--;
+	pthread_mutex_unlock(&lock);
+	return r < 0 ? -1 : (int)i == fail_at ? err_set(err, ERR_TOOL, "it went wrong") : 0;
 }
 
-static int run_once(struct err *err)
+/* a <- b <- d, a <- c <- d, e alone; `input` goes into b's key. */
+static void build(struct graph *g, struct step *steps[5], const char *input)
 {
-	struct graph g = {.cache = cache, .jobs = 1};
-	struct step *s = graph_add(&g, "slow", "takes its time");
-	struct step *goals[] = {s, NULL};
+	static const int deps[5][2] = {{-1, -1}, {0, -1}, {0, -1}, {1, 2}, {-1, -1}};
 
-	memset(s->key, 'a', sizeof s->key - 1);
-	s->make = make_slowly;
-	int r = graph_run(&g, goals, err);
+	memset(made, 0, sizeof made);
+	most = running = 0;
+	*g = (struct graph){.cache = "cache", .jobs = 3};
+	for (size_t i = 0; i < 5; i++) {
+		steps[i] = graph_add(g, (const char[]){(char)('a' + i), 0}, "a step");
+		struct hash *h = hash_new();
+		for (size_t k = 0; k < 2; k++)
+			step_needs(steps[i], h, deps[i][k] < 0 ? NULL : steps[deps[i][k]]);
+		hash_field(h, i == 1 ? input : "");
+		hash_end(h, steps[i]->key);
+		steps[i]->make = make;
+	}
+}
+
+static void check_made(const char *want)
+{
+	char got[6] = "";
+
+	for (size_t i = 0; i < 5; i++)
+		got[i] = (char)('0' + made[i]);
+	assert_string_equal(got, want);
+}
+
+static struct casefile_dir enter(void)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	struct casefile_dir d = casefile_enter();
+
+	fail_at = -1;
+	assert_int_equal(path_mkdirs("cache/steps", &err), 0);
+	assert_int_equal(path_mkdirs("cache/tmp", &err), 0);
+	return d;
+}
+
+static int run(struct graph *g, struct step *goal, struct err *err)
+{
+	return graph_run(g, (struct step *const[]){goal, NULL}, err);
+}
+
+static void test_needed(void **state)
+{
+	struct casefile_dir d = enter();
+	_cleanup_err_ struct err err = ERR_INIT;
+	struct graph g;
+	struct step *s[5];
+
+	(void)state;
+	build(&g, s, "1");
+	assert_int_equal(run(&g, s[3], &err), 0);
+	check_made("11110");	   /* e is nobody's need */
+	assert_int_equal(most, 2); /* b and c side by side */
+	_cleanup_free_ char *out = step_path(s[3], "out");
+	assert_true(path_exists(out));
+	assert_int_equal(strncmp(s[3]->dir, "cache/steps/d-", 14), 0);
 	graph_release(&g);
-	return r;
+
+	build(&g, s, "1");
+	assert_int_equal(run(&g, s[3], &err), 0);
+	check_made("00000");
+	graph_release(&g);
+
+	build(&g, s, "2"); /* another input of b: b and d, not a and c */
+	assert_int_equal(run(&g, s[3], &err), 0);
+	check_made("01010");
+	graph_release(&g);
+
+	build(&g, s, "2"); /* what only a step that is there reads is not made again */
+	assert_int_equal(path_remove("cache/steps", &err), 0);
+	assert_int_equal(path_mkdirs("cache/steps", &err), 0);
+	graph_place(&g);
+	assert_int_equal(path_mkdirs(s[3]->dir, &err), 0);
+	graph_release(&g);
+	build(&g, s, "2");
+	assert_int_equal(run(&g, s[3], &err), 0);
+	check_made("00000");
+	assert_int_equal(graph_run(&g, (struct step *const[]){s[1], s[4], NULL}, &err), 0);
+	check_made("11001");
+	graph_release(&g);
+	casefile_leave(&d);
 }
 
-static size_t runs(void)
+static void test_keys(void **state)
 {
-	_cleanup_free_ char *count = path_join(cache, "count");
-	_cleanup_err_ struct err err = ERR_INIT;
-	size_t n = 0;
-
-	free(path_read(count, 100, &n, &err));
-	return n;
-}
-
-static int setup(void **state)
-{
-	_cleanup_err_ struct err err = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
+	struct graph g, h;
+	struct step *s[5], *t[5];
 
 	(void)state;
-	cache = path_tempdir(tmp ? tmp : "/tmp", "kiln-graph.", &err);
-	_cleanup_free_ char *steps = path_join(cache, "steps"), *scratch = path_join(cache, "tmp");
-	return path_mkdirs(steps, &err) < 0 || path_mkdirs(scratch, &err) < 0;
+	build(&g, s, "1");
+	build(&h, t, "2");
+	assert_string_equal(s[0]->key, t[0]->key);
+	assert_string_not_equal(s[1]->key, t[1]->key);
+	assert_string_equal(s[2]->key, t[2]->key);
+	assert_string_not_equal(s[3]->key, t[3]->key); /* through what it reads */
+	graph_release(&g);
+	graph_release(&h);
 }
 
-static int teardown(void **state)
+static size_t entries(const char *dir)
 {
+	struct stat st;
+
+	assert_int_equal(stat(dir, &st), 0);
+	return st.st_nlink - 2; /* directories in it */
+}
+
+static void test_failure(void **state)
+{
+	struct casefile_dir d = enter();
+	struct graph g;
+	struct step *s[5];
+
+	(void)state;
+	build(&g, s, "1");
+	fail_at = 1;
+	struct err err = ERR_INIT;
+	assert_int_equal(run(&g, s[3], &err), -1);
+	assert_string_equal(err.msg, "b: it went wrong");
+	assert_int_equal(err.kind, ERR_TOOL);
+	err_release(&err);
+	assert_int_equal(made[3], 0);
+	assert_false(path_exists(s[1]->dir));
+	assert_int_equal(entries("cache/tmp"), 0);
+	assert_true(path_is_dir(s[0]->dir)); /* what was done stays done */
+	graph_release(&g);
+
+	/* Left by a kiln that was killed: in the way of nothing, and not taken for an output. */
+	fail_at = -1;
+	build(&g, s, "1");
+	_cleanup_free_ char *rest = xasprintf("cache/tmp/b-%.32s/half", s[1]->key);
+	assert_int_equal(path_mkdirs(rest, &err), 0);
+	assert_int_equal(run(&g, s[3], &err), 0);
+	_cleanup_free_ char *half = step_path(s[1], "half");
+	assert_false(path_exists(half));
+	assert_int_equal(made[0], 0);
+	assert_int_equal(made[1], 1);
+	assert_int_equal(entries("cache/tmp"), 0);
+	graph_release(&g);
+	casefile_leave(&d);
+}
+
+static void test_one_job(void **state)
+{
+	struct casefile_dir d = enter();
 	_cleanup_err_ struct err err = ERR_INIT;
+	struct graph g;
+	struct step *s[5];
 
 	(void)state;
-	int r = path_remove(cache, &err);
-	free(cache);
-	return r;
-}
-
-static void made_once(void **state)
-{
-	_cleanup_err_ struct err err = ERR_INIT;
-
-	(void)state;
-	assert_int_equal(run_once(&err), 0);
-	assert_int_equal(run_once(&err), 0);
-	assert_int_equal(runs(), 1);
-}
-
-static void two_at_once(void **state)
-{
-	pid_t pids[4];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
-		pids[i] = fork();
-		assert_true(pids[i] >= 0);
-		if (pids[i] == 0) {
-			struct err err = ERR_INIT;
-			_exit(run_once(&err) == 0 ? 0 : 1);
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
-		int status;
-		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-		assert_int_equal(status, 0);
-	}
-	assert_int_equal(runs(), 1);
+	build(&g, s, "1");
+	g.jobs = 1;
+	assert_int_equal(graph_run(&g, (struct step *const[]){s[3], s[4], NULL}, &err), 0);
+	check_made("11111");
+	assert_int_equal(most, 1);
+	graph_release(&g);
+	casefile_leave(&d);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(made_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
-	};
-
-	return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_needed), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_failure), cmocka_unit_test(test_one_job)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,13 +50,15 @@ static void fill(struct verdicts *vs)
 	verdict_add_console(v, "login:" HOSTILE);
 	strvec_add(&v->screenshots, "a&b.png");
 	v->seconds = 3.5;
-	json_array_append_new(
-		v->boots, json_pack("{s:i, s:{s:i, s:i}, s:[{s:s, s:s, s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
-				    "s:[{s:s, s:i, s:s}]}]}",
-				  "ready_ms", 10000, "boot", "kernel_ms", 1000, "init_ms", 500, "services", "name",
-				  "<svc>", "layer", "edge", "health", "healthy", "containers", "name", "<web>\x01",
-				  "started_ms", 2000, "healthy_ms", 4000, "provision", "id", "<prov>", "started_ms",
-				  5000, "changed_ms", 8000, "steps", "name", "<step>", "ms", 1234, "how", "done"));
+	_cleanup_json_ json_t *boot =
+		json_pack("{s:i, s:{s:i, s:i}, s:[{s:s, s:s, s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
+			  "s:[{s:s, s:i, s:s}]}]}",
+			"ready_ms", 10000, "boot", "kernel_ms", 1000, "init_ms", 500, "services", "name", "<svc>",
+			"layer", "edge", "health", "healthy", "containers", "name", "<web>\x01", "started_ms", 2000,
+			"healthy_ms", 4000, "provision", "id", "<prov>", "started_ms", 5000, "changed_ms", 8000,
+			"steps", "name", "<step>", "ms", 1234, "how", "done");
+	assert_non_null(boot);
+	verdict_add_boot(v, boot);
 	v = verdicts_add(vs, "p", "skipped", "s", "nspawn");
 	v->outcome = VERDICT_SKIPPED;
 	verdicts_add(vs, "p", "good", "s", "nspawn");
@@ -124,13 +126,48 @@ static void test_html(void **state)
 	assert_non_null(strstr(html, "why" ESCAPED));
 	assert_non_null(strstr(html, "login:" ESCAPED));
 	assert_non_null(strstr(html, "a&amp;b.png"));
-	assert_non_null(strstr(html, "&lt;web&gt;?"));
+	assert_non_null(strstr(html, "&lt;web&gt;" R));
+	assert_non_null(strstr(html, "Boot 1: ready after 10.0 s"));
+	assert_non_null(strstr(html,
+		"kernel</td><td class=\"bar\"><span style=\"margin-left:0.00%;width:10.00%\"></span></td><td>1.0 s"));
+	assert_non_null(strstr(html, "&lt;step&gt;</td><td class=\"bar\"><span "
+				     "style=\"margin-left:50.00%;width:12.34%\"></span></td><td>1.2 s"));
 	assert_null(strstr(html, "<b>"));
 	assert_null(strstr(html, "<web>"));
 	assert_null(strstr(html, "<svc>"));
 	assert_null(strstr(html, "<step>"));
 	for (const char *p = html; *p; p++)
 		assert_true((unsigned char)*p >= 0x20 || *p == '\n' || *p == '\t');
+	verdicts_release(&vs);
+}
+
+/* A status is from outside as well: whatever its types, nothing crashes and nothing is shown that is not there. */
+static void test_odd_status(void **state)
+{
+	static const char *const odd[] = {"{}", "{\"services\": 7, \"provision\": {}, \"boot\": []}",
+		"{\"ready_ms\": -5, \"services\": [null, {\"containers\": [1, {\"started_ms\": 5, \"healthy_ms\": "
+		"1}]}]}",
+		"{\"ready_ms\": 1e300, \"boot\": {\"kernel_ms\": \"x\", \"init_ms\": -1}, \"provision\": [{\"steps\": "
+		"[{}]}]}",
+		"{\"services\": [{\"name\": 1, \"containers\": [{\"name\": [], \"started_ms\": 1, \"healthy_ms\": "
+		"9e9}]}], "
+		"\"uptime_ms\": 3}"};
+	struct verdicts vs = {0};
+	_cleanup_file_ FILE *null = fopen("/dev/null", "we");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		_cleanup_err_ struct err err = ERR_INIT;
+		_cleanup_json_ json_t *boot = json_parse(odd[i], strlen(odd[i]), "odd", &err);
+		struct verdict *v = verdicts_add(&vs, "p", "s", "s", "qemu");
+		verdict_add_boot(v, boot);
+		verdict_print_services(null, v);
+	}
+	_cleanup_free_ char *html = verdicts_html(&vs);
+	_cleanup_json_ json_t *j = verdicts_json(&vs);
+	assert_non_null(j);
+	assert_null(strstr(html, "nan"));
+	assert_null(strstr(html, "inf"));
 	verdicts_release(&vs);
 }
 
@@ -187,7 +224,7 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_json),
-		cmocka_unit_test(test_junit), cmocka_unit_test(test_html), cmocka_unit_test(test_console_is_bounded),
-		cmocka_unit_test(test_status)};
+		cmocka_unit_test(test_junit), cmocka_unit_test(test_html), cmocka_unit_test(test_odd_status),
+		cmocka_unit_test(test_console_is_bounded), cmocka_unit_test(test_status)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,124 @@
+#include "vm/breakdown.h"
+#include "base/mem.h"
+#include <string.h>
+
+const char *breakdown_text(const json_t *obj, const char *key)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+
+	return s ? s : "";
+}
+
+/* A number of milliseconds that can be one; -1: there is none. */
+static double ms_of(const json_t *obj, const char *key)
+{
+	const json_t *j = json_object_get(obj, key);
+	double v = json_is_number(j) ? json_number_value(j) : -1;
+
+	return v >= 0 && v < 1e12 ? v : -1;
+}
+
+static void add(struct breakdown *b, struct span s)
+{
+	if (b->n == b->cap) {
+		b->cap = b->cap ? b->cap * 2 : 32;
+		b->v = xreallocarray(b->v, b->cap, sizeof *b->v);
+	}
+	b->v[b->n++] = s;
+}
+
+/* One after another from power-on. Returns where the kernel began: there the machine's own clock starts. */
+static double add_boot(struct breakdown *b, const json_t *boot)
+{
+	static const char *const parts[][2] = {{"firmware_ms", "firmware"}, {"loader_ms", "boot loader"},
+		{"kernel_ms", "kernel"}, {"init_ms", "init (root and store opened)"},
+		{"userspace_ms", "userspace, to ready"}};
+	double at = 0, kernel = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		double ms = ms_of(boot, parts[i][0]);
+		if (i == 2)
+			kernel = at;
+		if (ms < 0)
+			continue;
+		add(b, (struct span){.kind = SPAN_BOOT,
+			       .name = parts[i][1],
+			       .of = "",
+			       .how = "",
+			       .from_ms = at,
+			       .to_ms = at + ms});
+		at += ms;
+	}
+	return kernel;
+}
+
+static void add_containers(struct breakdown *b, const json_t *service, double zero)
+{
+	size_t i;
+	json_t *c;
+
+	json_array_foreach(json_object_get(service, "containers"), i, c)
+	{
+		double from = ms_of(c, "started_ms"), to = ms_of(c, "healthy_ms");
+		if (from < 0 || to < from)
+			continue;
+		add(b, (struct span){.kind = SPAN_CONTAINER,
+			       .name = breakdown_text(c, "name"),
+			       .of = breakdown_text(service, "name"),
+			       .how = "",
+			       .from_ms = zero + from,
+			       .to_ms = zero + to});
+	}
+}
+
+/* Its steps run one after another; the status has their lengths. */
+static void add_provision(struct breakdown *b, const json_t *graph, double zero)
+{
+	double from = ms_of(graph, "started_ms"), to = ms_of(graph, "changed_ms");
+	const char *id = breakdown_text(graph, "id");
+	size_t i;
+	json_t *s;
+
+	if (from < 0 || to < from || !json_array_size(json_object_get(graph, "steps")))
+		return;
+	add(b, (struct span){.kind = SPAN_PROVISION,
+		       .name = id,
+		       .of = breakdown_text(graph, "service"),
+		       .how = "",
+		       .from_ms = zero + from,
+		       .to_ms = zero + to});
+	double at = zero + from;
+	json_array_foreach(json_object_get(graph, "steps"), i, s)
+	{
+		double ms = ms_of(s, "ms");
+		if (ms < 0)
+			continue;
+		add(b, (struct span){.kind = SPAN_STEP,
+			       .name = breakdown_text(s, "name"),
+			       .of = id,
+			       .how = breakdown_text(s, "how"),
+			       .from_ms = at,
+			       .to_ms = at + ms});
+		at += ms;
+	}
+}
+
+void breakdown_of(const json_t *boot, struct breakdown *ret)
+{
+	size_t i;
+	json_t *j;
+
+	*ret = (struct breakdown){0};
+	double zero = add_boot(ret, json_object_get(boot, "boot"));
+	json_array_foreach(json_object_get(boot, "services"), i, j) add_containers(ret, j, zero);
+	json_array_foreach(json_object_get(boot, "provision"), i, j) add_provision(ret, j, zero);
+	double ready = ms_of(boot, "ready_ms"), up = ms_of(boot, "uptime_ms");
+	ret->ready = ready >= 0;
+	ret->total_ms = zero + (ready >= 0 ? ready : up >= 0 ? up : 0);
+}
+
+void breakdown_release(struct breakdown *b)
+{
+	free(b->v);
+	*b = (struct breakdown){0};
+}

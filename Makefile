@@ -156,18 +156,23 @@ deps:
 
 # The core profile, built and booted: ends with the table of healthy services.
 appliance: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	$(B)/kiln test profiles/core.yaml --scenario first-boot
 
 # Tests by level (docs/testing.md): quick 3 minutes, check 45, full as long as it takes. T=PATTERN picks some.
-check-quick: all agent unit
+JOBS      := -j$(shell nproc 2>/dev/null || echo 1)
+check-quick:
+	@$(MAKE) --no-print-directory $(JOBS) all agent unit
 	@builder/tests/run quick $(B) $(T)
 check: deps
 	@$(MAKE) --no-print-directory check-installed
-check-installed: all agent unit lint
+check-installed:
+	@$(MAKE) --no-print-directory $(JOBS) all agent unit
+	@$(MAKE) --no-print-directory lint
 	@builder/tests/run check $(B) $(T)
 check-full: deps
-	@$(MAKE) --no-print-directory all agent unit lint
+	@$(MAKE) --no-print-directory $(JOBS) all agent unit
+	@$(MAKE) --no-print-directory lint
 	@builder/tests/run full $(B) $(T)
 
 SCRIPTS   := $(shell git ls-files 2>/dev/null | grep -E '\.(sh|bash)$$|^builder/scripts/|^builder/tests/run$$|^\.ci/run$$')

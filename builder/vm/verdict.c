@@ -148,7 +148,7 @@ static void print_breakdown(FILE *f, const json_t *boot)
 			fprintf(f, "%s%s %.1f", sep, s->name, (s->to_ms - s->from_ms) / 1000);
 			sep = ", ";
 		}
-		if (s->kind != SPAN_STEP)
+		if (s->kind != SPAN_STEP || s->to_ms - s->from_ms < 100)
 			continue;
 		size_t k = SLOWEST; /* insertion; what falls off the end was faster */
 		for (slow[k] = s;

@@ -74,7 +74,7 @@ static int try_step(struct progress *g, struct step_run *r, const char *key, boo
 		}
 		show(g, "running", key, answer);
 		err_release(err);
-		agent_sleep(every);
+		agent_sleep(patience_stretch(every)); /* asking less often leaves the machine to those who are asked */
 	}
 }
 

@@ -38,6 +38,8 @@ refused 'the lock of an installed profile is in the working directory' 5 "kiln: 
 kiln: hint: repair it, or remove it and let \"kiln lock core\" make a new one" "$prefix/bin/kiln" fetch core --offline --cache "$scratch/cache"
 same 'kiln new' my-site.yaml "$("$prefix/bin/kiln" new my-site)"
 check 'which can be planned' "$prefix/bin/kiln" plan my-site.yaml
+truncate -s 4M nothing.raw
+echo 'label: gpt' | sfdisk -q nothing.raw
 refused 'a scenario that is near: they are installed' 1 'kiln: error: test: unknown scenario "first-boat"
 kiln: hint: did you mean "first-boot"?' "$prefix/bin/kiln" test nothing.raw --scenario first-boat --cache "$scratch/cache"
 cd "$repo" || exit 1

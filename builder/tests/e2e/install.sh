@@ -41,7 +41,7 @@ check 'which can be planned' "$prefix/bin/kiln" plan my-site.yaml
 truncate -s 4M nothing.raw
 echo 'label: gpt' | sfdisk -q nothing.raw
 refused 'a scenario that is near: they are installed' 1 'kiln: error: test: unknown scenario "first-boat"
-kiln: hint: did you mean "first-boot"?' "$prefix/bin/kiln" test nothing.raw --scenario first-boat --cache "$scratch/cache"
+kiln: hint: did you mean '"'first-boot'?" "$prefix/bin/kiln" test nothing.raw --scenario first-boat --cache "$scratch/cache"
 cd "$repo" || exit 1
 
 # A package is made under DESTDIR; what is compiled in is the place without it.

@@ -1,4 +1,7 @@
-/* `provision ID`: the steps of one provision, in order, each at most once for the same text. */
+/*
+ * `provision ID`: the steps of one provision, in order, each at most once for the same text. A `wait` is about now, not
+ * about once: it holds after every boot before the machine is ready, and is not recorded.
+ */
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -93,7 +96,8 @@ static int run_step(struct progress *g, struct record *rec, size_t i, struct str
 		return err_wrap(err, "%s", key);
 	text = json_canonical(step);
 	hash_bytes(text, strlen(text), hash);
-	if (record_has(rec, key, hash))
+	bool once = !json_object_get(step, "wait");
+	if (once && record_has(rec, key, hash))
 		return note(g, key, 0, "recorded"), 0;
 	show(g, "running", key, NULL);
 	struct step_run r = {.a = g->a, .p = g->p, .step = step, .masks = masks};
@@ -102,7 +106,7 @@ static int run_step(struct progress *g, struct record *rec, size_t i, struct str
 	int rc = try_step(g, &r, key, &already, err);
 	if (rc == 0) {
 		note(g, key, agent_ms() - begun, already ? "already so" : "done");
-		rc = record_done(rec, key, hash, err);
+		rc = once ? record_done(rec, key, hash, err) : 0;
 	}
 	strbuf_release(&r.answer);
 	return rc < 0 ? err_wrap(err, "%s", key) : 0;

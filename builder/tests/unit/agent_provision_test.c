@@ -386,6 +386,22 @@ static void waits(void **state)
 	server_stop(&s);
 }
 
+/* What is waited for holds now: after the next boot it is asked again, and what was done once is not. */
+static void waits_every_time(void **state)
+{
+	struct fix *f = *state;
+	with_steps(f, 0,
+		"[{\"name\":\"make\",\"exec\":{\"in\":[\"db-1\"],\"command\":[\"true\"]}},"
+		"{\"name\":\"serves\",\"wait\":{\"exec\":{\"in\":[\"db-1\"],\"command\":[\"sh\",\"-c\",\"echo x >> "
+		"$OUT/ran\"]}}}]");
+	assert_works(provision(f), f);
+	how(f, "make: done, serves: done");
+	assert_works(provision(f), f);
+	how(f, "make: recorded, serves: done");
+	_cleanup_free_ char *ran = fix_file(f, "ran");
+	assert_string_equal(ran, "x\nx\n");
+}
+
 /* A volume belongs to its container: a link planted there leads nowhere. */
 static void file_in_volume(void **state)
 {
@@ -505,7 +521,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {TEST(exec_once), TEST(runs_again_when_changed), TEST(unless_so),
 		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(https_verified), TEST(http_refused),
-		TEST(first_healthy), TEST(waits), TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives),
-		TEST(killed)};
+		TEST(first_healthy), TEST(waits), TEST(waits_every_time), TEST(file_in_volume), TEST(wrong_steps),
+		TEST(record_survives), TEST(killed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ int bind_hint(struct err *err, const char *word, const char *const *names)
 	size_t n = 0;
 	while (names[n])
 		n++;
-	if (!n || n > 24)
+	if (!n || n > 32)
 		return -1;
 	_cleanup_strvec_ struct strvec v = STRVEC_INIT;
 	strvec_add_all(&v, names);

@@ -47,6 +47,8 @@ static const struct field profile_fields[] = {
 	FIELD(struct profile, components, STRS),
 	FIELD(struct profile, mirror, STR),
 	FIELD(struct profile, keyring, SCALAR),
+	FIELD(struct profile, mirrors, NODE),
+	FIELD(struct profile, registry_ca, SCALAR),
 	FIELD(struct profile, services, IDENTS),
 	FIELD(struct profile, exclude, IDENTS),
 	FIELD(struct profile, settings, NODE),

@@ -8,8 +8,10 @@ struct profile {
 	struct ylist components, services, exclude, firmware, outputs, ssh_keys, packages;
 	const struct ynode *settings; /* SERVICE: {SETTING: value}, or NULL */
 	struct ymap providers;
-	const struct ynode *keyring; /* a path beside the file that says it, or NULL */
-	const struct ynode *kernel;  /* or NULL: "cloud" */
+	const struct ynode *keyring;	 /* a path beside the file that says it, or NULL */
+	const struct ynode *mirrors;	 /* {PREFIX: PLACE or [PLACE]}, or NULL */
+	const struct ynode *registry_ca; /* a path, or NULL */
+	const struct ynode *kernel;	 /* or NULL: "cloud" */
 	struct {
 		uint64_t memory, disk, cpus;
 	} machine;

@@ -99,7 +99,10 @@ struct container {
 	const char *base; /* its name in the service: "patroni" */
 	const char *service;
 	unsigned instance, instances; /* 1-based */
-	const char *image;	      /* reference in the store: localhost/kiln/SERVICE/CONTAINER:kiln, or upstream's */
+	const char
+		*image; /* name in the store: localhost/kiln/SERVICE/CONTAINER:kiln, or upstream's in canonical form */
+	const char *source;	      /* NULL: composed; else where it comes from, as written (config/reference.h) */
+	const char *source_path;      /* of a local source: on this host */
 	const struct tree_spec *tree; /* composed images; NULL for others */
 	unsigned address;	      /* offset in the appliance's subnet */
 	struct str_list aliases;      /* further names on the network */
@@ -174,10 +177,12 @@ struct service {
 struct appliance {
 	struct arena arena;
 	const char *name, *summary, *arch, *domain, *suite, *mirror; /* mirror NULL: the host's */
-	const char *keyring;   /* path of the keyring that verifies the mirror; NULL: Debian's archive keyring */
-	const char *file;      /* the profile's path */
-	const char *beside;    /* its lock stands beside this path: `file`, but for a shipped profile given by name */
-	struct str_list roots; /* data roots (docs/formats.md), nearest first: filled by appliance_load */
+	const char *keyring;	 /* path of the keyring that verifies the mirror; NULL: Debian's archive keyring */
+	struct kv_list mirrors;	 /* of registries: prefix and place, as written, in the order to try */
+	const char *registry_ca; /* PEM file of further CAs of registries, or NULL */
+	const char *file;	 /* the profile's path */
+	const char *beside;	 /* its lock stands beside this path: `file`, but for a shipped profile given by name */
+	struct str_list roots;	 /* data roots (docs/formats.md), nearest first: filled by appliance_load */
 	struct str_list components;
 	struct str_list layers;
 	const char *subnet; /* "10.213.0.0/24" */

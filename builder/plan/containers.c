@@ -1,5 +1,6 @@
 /* Containers: first their names and addresses (which others refer to), then everything in them. */
 #include "base/vec.h"
+#include "config/reference.h"
 #include "plan/planner.h"
 #include "plan/rt.h"
 
@@ -176,9 +177,22 @@ static void set_after(const struct scope *s, const struct container_def *d, stru
 
 static int set_image(const struct scope *s, const struct container_def *d, struct container *c, struct err *err)
 {
-	if (d->image->reference)
-		return eval_known(s, d->image->reference, "image", &c->image, err);
-	c->image = arena_printf(s->pl->arena, "localhost/kiln/%s/%s:kiln", c->service, c->base);
+	const struct ynode *n = d->image->reference;
+	struct arena *arena = s->pl->arena;
+	struct image_source from;
+
+	c->image = arena_printf(arena, "localhost/kiln/%s/%s:kiln", c->service, c->base);
+	if (!n)
+		return 0;
+	if (eval_known(s, n, "image", &c->source, err) < 0)
+		return -1;
+	if (image_source_parse(arena, c->source, &from, err) < 0)
+		return err_wrap(err, "%s:%u:%u", n->file, n->line, n->column);
+	if (from.kind == SOURCE_REGISTRY)
+		c->image = c->source = reference_text(arena, &from.ref);
+	else
+		c->source_path =
+			*from.path == '/' ? from.path : arena_printf(arena, "%s/%s", s->svc->def->dir, from.path);
 	return 0;
 }
 

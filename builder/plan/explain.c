@@ -62,7 +62,7 @@ static void print_services(const struct appliance *a, struct strbuf *b)
 			cell(&t, c->name);
 			cell(&t, address.s);
 			cell(&t, c->memory ? str_bytes(c->memory) : "-");
-			cell(&t, c->tree ? "from packages" : c->image);
+			cell(&t, c->source ? c->source : "from packages");
 		}
 		print_table(b, &t, "    ");
 	}

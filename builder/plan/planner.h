@@ -118,6 +118,9 @@ int file_locate(struct arena *arena, const struct ynode *from, const char *what,
 int render_text_file(
 	const struct scope *s, const struct ynode *n, const char *what, struct value *ret, struct err *err);
 
+/* mirrors.c */
+int plan_mirrors(struct planner *pl, struct err *err);
+
 /* claims.c */
 int plan_claims(struct planner *pl, struct err *err);	    /* find providers */
 int plan_claim_values(struct planner *pl, struct err *err); /* parameters and outputs, all of them */

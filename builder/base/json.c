@@ -37,6 +37,41 @@ json_t *json_parse(const char *text, size_t len, const char *name, struct err *e
 	return j;
 }
 
+/* The place of the bracket that goes too deep, or NULL. */
+static const char *too_deep(const char *text, size_t len, unsigned depth)
+{
+	bool in_string = false;
+	unsigned now = 0;
+
+	for (const char *p = text; p < text + len; p++) {
+		if (in_string && *p == '\\')
+			p++;
+		else if (*p == '"')
+			in_string = !in_string;
+		else if (!in_string && (*p == '{' || *p == '[') && ++now > depth)
+			return p;
+		else if (!in_string && (*p == '}' || *p == ']') && now)
+			now--;
+	}
+	return NULL;
+}
+
+json_t *json_parse_shallow(const char *text, size_t len, const char *name, unsigned depth, struct err *err)
+{
+	const char *at = too_deep(text, len, depth), *line = text;
+	unsigned number = 1;
+
+	if (!at)
+		return json_parse(text, len, name, err);
+	for (const char *p = text; p < at; p++)
+		if (*p == '\n') {
+			line = p + 1;
+			number++;
+		}
+	err_set(err, ERR_VERIFY, "%s:%u:%zu: nested more than %u deep", name, number, (size_t)(at - line) + 1, depth);
+	return NULL;
+}
+
 json_t *json_read(const char *path, size_t max, struct err *err)
 {
 	size_t len;

@@ -13,6 +13,8 @@ char *json_canonical(const json_t *j) __attribute__((returns_nonnull));
 char *json_compact(const json_t *j) __attribute__((returns_nonnull));
 /* Parse; refuses duplicate keys. `name` is the file's name for the error "name:line:column: ...". */
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);
+/* The same for text from outside: arrays and objects in one another at most `depth` deep. */
+json_t *json_parse_shallow(const char *text, size_t len, const char *name, unsigned depth, struct err *err);
 json_t *json_read(const char *path, size_t max, struct err *err);
 int json_write(const char *path, const json_t *j, struct err *err); /* canonical, atomic */
 

@@ -15,7 +15,7 @@ struct step {
 	const char *what; /* for progress: "OS tree, 212 packages" */
 	char key[HASH_HEX];
 	VEC(const struct step *) deps; /* whose outputs it reads */
-	/* Make the output in `dir`, an empty directory; it is renamed into place on success. */
+	/* Make the output in `dir`, an empty directory; on success it is synced and renamed into place. */
 	int (*make)(const struct step *s, const char *dir, struct err *err);
 	void *arg; /* for make */
 	char *dir; /* CACHE/steps/NAME-KEY; set by graph_place */

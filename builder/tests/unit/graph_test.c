@@ -6,6 +6,7 @@
 
 #include "casefile.h"
 #include "steps/graph.h"
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,26 @@
 static int made[8], fail_at = -1;
 static unsigned running, most;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* In place of libc's: what is synced, and when. The directory it is called for must be whole and not have its name. */
+static unsigned synced;
+static int sync_errno;
+int syncfs(int fd)
+{
+	_cleanup_free_ char *link = xasprintf("/proc/self/fd/%d", fd);
+	char path[4096];
+	ssize_t n = readlink(link, path, sizeof path - 1);
+
+	assert_true(n > 0);
+	path[n] = 0;
+	_cleanup_free_ char *out = path_join(path, "out"), *place = xasprintf("cache/steps/%s", path_base(path));
+	assert_non_null(strstr(path, "/cache/tmp/"));
+	assert_true(path_exists(out));
+	assert_false(path_exists(place));
+	__atomic_add_fetch(&synced, 1, __ATOMIC_SEQ_CST);
+	errno = sync_errno;
+	return sync_errno ? -1 : 0;
+}
 
 static int make(const struct step *s, const char *dir, struct err *err)
 {
@@ -68,6 +89,8 @@ static struct casefile_dir enter(void)
 	struct casefile_dir d = casefile_enter();
 
 	fail_at = -1;
+	synced = 0;
+	sync_errno = 0;
 	assert_int_equal(path_mkdirs("cache/steps", &err), 0);
 	assert_int_equal(path_mkdirs("cache/tmp", &err), 0);
 	return d;
@@ -179,6 +202,36 @@ static void test_failure(void **state)
 	casefile_leave(&d);
 }
 
+/* A step gets its name when it is on the disk, and not when the disk refuses. */
+static void test_sync(void **state)
+{
+	struct casefile_dir d = enter();
+	struct graph g;
+	struct step *s[5];
+
+	(void)state;
+	build(&g, s, "1");
+	sync_errno = EIO;
+	struct err err = ERR_INIT;
+	assert_int_equal(run(&g, s[4], &err), -1);
+	_cleanup_free_ char *want = xasprintf("e: sync cache/tmp/e-%.32s: Input/output error", s[4]->key);
+	assert_string_equal(err.msg, want);
+	err_release(&err);
+	assert_false(path_exists(s[4]->dir));
+	assert_int_equal(entries("cache/tmp"), 0);
+	assert_int_equal(synced, 1);
+	graph_release(&g);
+
+	sync_errno = 0;
+	for (unsigned again = 0; again < 2; again++) { /* nothing to do, nothing to sync */
+		build(&g, s, "1");
+		assert_int_equal(run(&g, s[3], &err), 0);
+		assert_int_equal(synced, 5);
+		graph_release(&g);
+	}
+	casefile_leave(&d);
+}
+
 static void test_one_job(void **state)
 {
 	struct casefile_dir d = enter();
@@ -199,6 +252,6 @@ static void test_one_job(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_needed), cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_failure), cmocka_unit_test(test_one_job)};
+		cmocka_unit_test(test_failure), cmocka_unit_test(test_sync), cmocka_unit_test(test_one_job)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

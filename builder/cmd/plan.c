@@ -6,6 +6,8 @@
 #include "lock/lock.h"
 #include "plan/appliance.h"
 #include "plan/explain.h"
+#include "steps/build.h"
+#include "tree/namespace.h"
 #include <stdio.h>
 
 struct options {
@@ -36,17 +38,12 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 	return err_hint(err, "kiln plan profiles/core.yaml [--flows | --dns] [--json]");
 }
 
-/* Sizes of the trees, once a lock says what they hold; a lock that is broken or stale says nothing here. */
-static json_t *contents(const struct appliance *a)
+/* What the lock says of the trees: packages, bytes. */
+static json_t *contents(const struct lock *l)
 {
-	_cleanup_lock_ struct lock l = {0};
-	_cleanup_err_ struct err ignored = ERR_INIT;
-	_cleanup_free_ char *path = lock_path(a->beside);
-	if (lock_read(path, &l, &ignored) < 0 || !lock_fits(&l, a))
-		return NULL;
 	json_t *trees = json_array();
-	for (size_t i = 0; i < l.sets.n; i++) {
-		const struct lock_set *set = &l.sets.v[i];
+	for (size_t i = 0; i < l->sets.n; i++) {
+		const struct lock_set *set = &l->sets.v[i];
 		uint64_t installed = 0, download = 0;
 		for (size_t k = 0; k < set->n; k++) {
 			installed += set->v[k]->installed * 1024;
@@ -57,6 +54,31 @@ static json_t *contents(const struct appliance *a)
 				       "installed", (json_int_t)installed, "download", (json_int_t)download));
 	}
 	return trees;
+}
+
+/* Sizes of root and store: as an earlier build left them in the cache, else at least what the lock's packages take. */
+static struct image_sizes image_sizes(const struct appliance *a, const struct lock *l)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT; /* nothing is known, then */
+	_cleanup_cache_ struct cache *cache = NULL;
+	struct image_sizes built = {0};
+	if (cache_is_there(cmd_globals.cache) && cache_open(cmd_globals.cache, ns_remove, &cache, &ignored) == 0 &&
+		build_sizes(a, l, cache, &built, &ignored) == 0 && built.root)
+		return built;
+	return lock_image_sizes(l);
+}
+
+/* The disk with what is known of the images; without a lock it stays as planned. */
+static int count_disk(struct appliance *a, json_t **trees, struct image_sizes *sizes, struct err *err)
+{
+	_cleanup_lock_ struct lock l = {0};
+	_cleanup_err_ struct err ignored = ERR_INIT; /* a lock that is broken or stale says nothing here */
+	_cleanup_free_ char *path = lock_path(a->beside);
+	if (lock_read(path, &l, &ignored) < 0 || !lock_fits(&l, a))
+		return 0;
+	*trees = contents(&l);
+	*sizes = image_sizes(a, &l);
+	return appliance_disk(a, sizes, &a->disk_needed, err);
 }
 
 static void print_contents(const json_t *trees, struct strbuf *b)
@@ -77,23 +99,22 @@ static void print_contents(const json_t *trees, struct strbuf *b)
 }
 
 /* What is printed; the caller frees it. */
-static char *result(const struct options *o, const struct appliance *a)
+static char *result(const struct options *o, const struct appliance *a, json_t *trees, const struct image_sizes *sizes)
 {
-	_cleanup_json_ json_t *sizes = o->flows || o->dns ? NULL : contents(a);
 	if (cmd_globals.json) {
 		_cleanup_json_ json_t *j = o->flows ? explain_flows_json(a)
 					   : o->dns ? explain_dns_json(a)
 						    : appliance_json(a);
-		if (sizes)
-			json_object_set(json_object_get(j, "budget"), "trees", sizes);
+		if (trees && !o->flows && !o->dns)
+			json_object_set(json_object_get(j, "budget"), "trees", trees);
 		return json_canonical(j);
 	}
 	if (o->flows || o->dns)
 		return o->flows ? explain_flows(a) : explain_dns(a);
-	_cleanup_free_ char *plan = explain_appliance(a);
+	_cleanup_free_ char *plan = explain_appliance(a, sizes);
 	struct strbuf b = STRBUF_INIT;
 	strbuf_adds(&b, plan);
-	print_contents(sizes, &b);
+	print_contents(trees, &b);
 	return strbuf_steal(&b);
 }
 
@@ -102,11 +123,12 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	struct options o = {0};
 	if (parse(argc, argv, &o, err) < 0)
 		return -1;
-	struct appliance *a = cmd_load(o.profile, err);
-	if (!a)
+	_cleanup_appliance_ struct appliance *a = cmd_load(o.profile, err);
+	_cleanup_json_ json_t *trees = NULL;
+	struct image_sizes sizes = {0};
+	if (!a || count_disk(a, &trees, &sizes, err) < 0)
 		return -1;
-	_cleanup_free_ char *text = result(&o, a);
-	appliance_free(a);
+	_cleanup_free_ char *text = result(&o, a, trees, &sizes);
 	fputs(text, stdout);
 	return 0;
 }

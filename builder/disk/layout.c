@@ -1,11 +1,11 @@
 #include "disk/layout.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "plan/partsize.h"
 #include <stdio.h>
 #include <string.h>
 
-#define TABLE_TAIL (33 * UINT64_C(512)) /* backup entries and header */
-#define VERITY_BLOCK UINT64_C(4096)
+#define TABLE_TAIL (33 * UINT64_C(512))		/* backup entries and header */
 #define EMPTY_LABEL "_empty"			/* what systemd-sysupdate calls a free partition */
 #define ATTRIBUTE_READ_ONLY (UINT64_C(1) << 60) /* of the discoverable partitions (UAPI.2) */
 
@@ -31,41 +31,9 @@ static struct guid known(const char *text)
 	return g;
 }
 
-static bool add(uint64_t a, uint64_t b, uint64_t *ret)
-{
-	return !__builtin_add_overflow(a, b, ret) && *ret <= INT64_MAX;
-}
-
-static bool align(uint64_t n, uint64_t to, uint64_t *ret)
-{
-	if (!add(n, to - 1, ret))
-		return false;
-	*ret -= *ret % to;
-	return true;
-}
-
-static bool slot_size(uint64_t content, uint64_t asked, uint64_t *ret)
-{
-	if (asked)
-		return align(asked, LAYOUT_ALIGN, ret);
-	return add(content, content / 3, ret) && align(*ret, LAYOUT_ALIGN, ret);
-}
-
-/* Hash tree of a full slot: 128 hashes to a block, level upon level; the superblock's block; rounded up. */
-static bool tree_size(uint64_t slot, uint64_t *ret)
-{
-	uint64_t blocks = slot / VERITY_BLOCK, total = 1;
-
-	do {
-		blocks = blocks / 128 + (blocks % 128 ? 1 : 0);
-		total += blocks;
-	} while (blocks > 1);
-	return align(total * VERITY_BLOCK, LAYOUT_ALIGN, ret);
-}
-
 static int pair(uint64_t content, uint64_t asked, uint64_t tree, const char *what, uint64_t sizes[2], struct err *err)
 {
-	if (!slot_size(content, asked, &sizes[0]) || !tree_size(sizes[0], &sizes[1]))
+	if (!part_slot(content, asked, &sizes[0]) || !part_tree(sizes[0], &sizes[1]))
 		return err_set(err, ERR_CONFIG, "disk layout: the %s is too large", what);
 	if (content > sizes[0]) {
 		err_set(err, ERR_CONFIG, "disk layout: the %s (%s) does not fit its slot (%s)", what,
@@ -84,7 +52,7 @@ static int plan_sizes(const struct layout_want *w, uint64_t sizes[LAYOUT_PARTS],
 {
 	uint64_t *root = sizes + PART_ROOT_A, *store = sizes + PART_STORE_A;
 
-	if (!align(w->esp ? w->esp : LAYOUT_ESP, LAYOUT_ALIGN, &sizes[PART_ESP]))
+	if (!part_align(w->esp ? w->esp : LAYOUT_ESP, &sizes[PART_ESP]))
 		return err_set(err, ERR_CONFIG, "disk layout: the ESP is too large");
 	if (pair(w->root, w->slot_root, w->root_verity, "root", root, err) < 0 ||
 		pair(w->store, w->slot_store, w->store_verity, "store", store, err) < 0)
@@ -148,10 +116,10 @@ int layout_plan(const struct layout_want *want, struct layout *ret, struct err *
 	for (size_t i = 0; i < LAYOUT_PARTS; i++) {
 		l.parts[i].start = at;
 		l.parts[i].size = sizes[i];
-		if (!add(at, sizes[i], &at))
+		if (!part_add(at, sizes[i], &at))
 			return err_set(err, ERR_CONFIG, "disk layout: the partitions are too large together");
 	}
-	if (!add(at, TABLE_TAIL, &at) || !align(at, LAYOUT_ALIGN, &at) || !align(want->disk, LAYOUT_ALIGN, &l.size))
+	if (!part_add(at, TABLE_TAIL, &at) || !part_align(at, &at) || !part_align(want->disk, &l.size))
 		return err_set(err, ERR_CONFIG, "disk layout: the disk is too large");
 	if (l.size < at)
 		l.size = at;

@@ -6,10 +6,11 @@
 #pragma once
 #include "base/err.h"
 #include "disk/guid.h"
+#include "plan/partsize.h"
 #include <stdint.h>
 
 #define LAYOUT_SECTOR 512
-#define LAYOUT_ALIGN (UINT64_C(1) << 20)
+#define LAYOUT_ALIGN PART_ALIGN
 #define LAYOUT_PARTS 9
 
 enum part_role {
@@ -34,7 +35,7 @@ struct layout_want {
 	uint64_t slot_root, slot_store;			 /* sizes of a slot's data partition; 0: content and a third */
 	uint64_t disk; /* at least this size (space for /var); 0: only what the partitions need */
 };
-#define LAYOUT_ESP (UINT64_C(192) << 20)
+#define LAYOUT_ESP PART_ESP_BYTES
 
 struct layout_part {
 	enum part_role role;

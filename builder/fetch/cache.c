@@ -106,6 +106,15 @@ int cache_open(const char *dir, int (*remove)(const char *path, struct err *err)
 	return 0;
 }
 
+bool cache_is_there(const char *dir)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *wanted = dir ? xstrdup(dir) : default_dir(&ignored);
+	_cleanup_free_ char *lock = wanted ? path_join(wanted, "lock") : NULL;
+
+	return lock && path_exists(lock);
+}
+
 void cache_close(struct cache *c)
 {
 	if (!c)

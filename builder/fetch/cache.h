@@ -25,6 +25,8 @@ struct cache;
  * left for the next time.
  */
 int cache_open(const char *dir, int (*remove)(const char *path, struct err *err), struct cache **ret, struct err *err);
+/* Whether there is a cache to open, for those who only look. */
+bool cache_is_there(const char *dir);
 void cache_close(struct cache *c);
 void cache_cleanup(struct cache **c);
 #define _cleanup_cache_ __attribute__((cleanup(cache_cleanup)))

@@ -97,3 +97,31 @@ char *lock_uri(const struct lock *l, const struct lock_package *p)
 	add_escaped(&b, p->path);
 	return strbuf_steal(&b);
 }
+
+static bool set_holds(const struct lock_set *set, const struct lock_package *p)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->v[i] == p)
+			return true;
+	return false;
+}
+
+struct image_sizes lock_image_sizes(const struct lock *l)
+{
+	struct image_sizes r = {.least = true};
+
+	for (size_t i = 0; i < l->packages.n; i++) {
+		const struct lock_package *p = &l->packages.v[i];
+		bool root = false, store = false; /* once, in however many images: equal files are stored once */
+		for (size_t k = 0; k < l->sets.n; k++) {
+			const struct lock_set *set = &l->sets.v[k];
+			if (str_eq(set->id, "os"))
+				root = set_holds(set, p);
+			else if (!str_eq(set->id, "tools"))
+				store = store || set_holds(set, p);
+		}
+		r.root += root ? p->installed * 1024 / 6 : 0;
+		r.store += store ? p->installed * 1024 / 6 : 0;
+	}
+	return r;
+}

@@ -82,6 +82,11 @@ bool lock_fits(const struct lock *l, const struct appliance *a);
 
 const struct lock_set *lock_set(const struct lock *l, const char *id);		/* NULL when there is none */
 const struct lock_package *lock_package(const struct lock *l, const char *key); /* NULL when there is none */
+/*
+ * What root and store take at least, before anything is built. Packages are a third to a quarter of their installed
+ * size in a squashfs (measured); a sixth is less than any, so that nothing is refused that could fit.
+ */
+struct image_sizes lock_image_sizes(const struct lock *l);
 /* Full address of a package's .deb. The caller frees it. */
 char *lock_uri(const struct lock *l, const struct lock_package *p) __attribute__((returns_nonnull));
 

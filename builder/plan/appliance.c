@@ -64,6 +64,12 @@ static void copy_texts(struct arena *arena, const struct ylist *in, struct str_l
 		out->v[out->n] = in->v[out->n]->text;
 }
 
+/* "file:line:column" of a key's value, or NULL. */
+static const char *place_text(struct arena *arena, const struct ynode *n)
+{
+	return n ? arena_printf(arena, "%s:%u:%u", n->file, n->line, n->column) : NULL;
+}
+
 static int copy_profile(struct planner *pl, const char *path, struct err *err)
 {
 	struct appliance *a = pl->a;
@@ -82,6 +88,8 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	a->machine_cpus = (unsigned)p->machine.cpus;
 	a->slot_root = p->slots.root;
 	a->slot_store = p->slots.store;
+	a->machine_at = place_text(pl->arena, ynode_get(p->self, "machine"));
+	a->slots_at = place_text(pl->arena, ynode_get(p->self, "slots"));
 	copy_texts(pl->arena, &p->components, &a->components);
 	copy_texts(pl->arena, &p->ssh_keys, &a->ssh_keys);
 	copy_texts(pl->arena, &p->outputs, &a->outputs);

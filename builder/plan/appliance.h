@@ -226,7 +226,16 @@ struct appliance {
 		struct publish *v;
 		size_t n;
 	} published;
-	uint64_t memory_needed, disk_needed; /* the budget's sums */
+	const char *machine_at, *slots_at; /* "file:line:column" of these keys; NULL where not stated */
+	uint64_t memory_needed;
+	uint64_t disk_data;   /* what volumes and `needs` want of /var */
+	uint64_t disk_needed; /* as appliance_disk counts it */
+};
+
+/* What root and store take, compressed: bytes, 0 where not known. */
+struct image_sizes {
+	uint64_t root, store;
+	bool least; /* they take at least that much, by what the lock says of the packages; else as built */
 };
 
 /* Load, resolve and check a profile. The caller frees it with appliance_free. */
@@ -234,6 +243,12 @@ struct appliance *appliance_load(const char *profile_path, struct err *err);
 void appliance_free(struct appliance *a);
 void appliance_cleanup(struct appliance **a);
 #define _cleanup_appliance_ __attribute__((cleanup(appliance_cleanup)))
+/*
+ * The disk of the machine: ESP, two slots of root and store with their hash trees, and /var. Slots that are neither
+ * given in the profile nor known by their content count nothing. ERR_CONFIG, naming the place in the profile, when the
+ * machine's disk is too small for that, or a slot for its content.
+ */
+int appliance_disk(const struct appliance *a, const struct image_sizes *sizes, uint64_t *ret, struct err *err);
 const struct container *appliance_container(const struct appliance *a, const char *name);
 const struct tree_spec *appliance_tree(const struct appliance *a, const char *id);
 /* The plan as JSON for `kiln plan --json`; the caller owns it. */

@@ -1,4 +1,5 @@
 /* Does it fit the machine? Memory and disk, summed and compared; all sums checked. */
+#include "plan/partsize.h"
 #include "plan/planner.h"
 
 static int sum(uint64_t *total, uint64_t n, const char *what, struct err *err)
@@ -17,7 +18,7 @@ static int add_volumes(struct planner *pl, struct err *err)
 				const struct volume_def *v = &svc->def->containers.v[k].volumes.v[m];
 				uint64_t each = 0, times = v->shared ? 1 : svc->count[k];
 				if (__builtin_mul_overflow(v->size, times, &each) ||
-					sum(&pl->a->disk_needed, each, "disk", err) < 0)
+					sum(&pl->a->disk_data, each, "disk", err) < 0)
 					return err->msg ? -1
 							: err_set(err, ERR_CONFIG,
 								  "disk: the sum is beyond all machines");
@@ -30,7 +31,7 @@ static int add_needs(struct planner *pl, const struct needs_def *n, struct err *
 {
 	if (sum(&pl->a->memory_needed, n->memory, "memory", err) < 0)
 		return -1;
-	return sum(&pl->a->disk_needed, n->disk, "disk", err);
+	return sum(&pl->a->disk_data, n->disk, "disk", err);
 }
 
 /* The largest eaters, for the hint. */
@@ -55,6 +56,64 @@ static int memory_err(struct planner *pl, struct err *err)
 	return err_hint(err, "the largest: %s", strbuf_cstr(&b));
 }
 
+/* Both slots of one kind, with their hash trees. */
+static int count_slots(
+	const struct appliance *a, const char *what, uint64_t content, uint64_t asked, uint64_t *ret, struct err *err)
+{
+	uint64_t size, slot, tree;
+
+	if (!part_slot(content, asked, &size) || !part_tree(size, &tree) || !part_add(size, tree, &slot) ||
+		!part_add(slot, slot, ret))
+		return err_set(err, ERR_CONFIG, "disk: the sum is beyond all machines");
+	if (content <= size)
+		return 0;
+	err_set(err, ERR_CONFIG, "%s: slots: %s: its content takes %s, the slot has %s", a->slots_at, what,
+		str_bytes(content), str_bytes(size));
+	return err_hint(err, "make the slot larger, or leave it out: then it is as large as the content and a third");
+}
+
+/* Two sizes that differ, told apart. */
+static void disk_err(const struct appliance *a, uint64_t need, bool least, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf n = STRBUF_INIT, h = STRBUF_INIT;
+
+	strbuf_adds(&n, str_bytes(need));
+	strbuf_adds(&h, str_bytes(a->machine_disk));
+	if (!strcmp(n.s, h.s)) {
+		strbuf_reset(&n);
+		strbuf_reset(&h);
+		strbuf_addf(&n, "%ju bytes", (uintmax_t)need);
+		strbuf_addf(&h, "%ju", (uintmax_t)a->machine_disk);
+	}
+	err_set(err, ERR_CONFIG, "%s: machine: disk: %s%s are needed, the machine has %s", a->machine_at,
+		least ? "at least " : "", n.s, h.s);
+}
+
+int appliance_disk(const struct appliance *a, const struct image_sizes *s, uint64_t *ret, struct err *err)
+{
+	uint64_t root = 0, store = 0, data = a->disk_data > PART_VAR_MIN ? a->disk_data : PART_VAR_MIN;
+	uint64_t total = PART_ESP_BYTES + PART_TABLES;
+
+	if ((a->slot_root || s->root) && count_slots(a, "root", s->root, a->slot_root, &root, err) < 0)
+		return -1;
+	if ((a->slot_store || s->store) && count_slots(a, "store", s->store, a->slot_store, &store, err) < 0)
+		return -1;
+	if (sum(&total, root, "disk", err) < 0 || sum(&total, store, "disk", err) < 0 ||
+		sum(&total, data, "disk", err) < 0)
+		return -1;
+	*ret = total;
+	if (!a->machine_disk || total <= a->machine_disk)
+		return 0;
+	disk_err(a, total, s->least, err);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	if (root)
+		strbuf_addf(&b, "root twice %s, ", str_bytes(root));
+	if (store)
+		strbuf_addf(&b, "store twice %s, ", str_bytes(store));
+	return err_hint(err, "%sboot partition %s, data %s: give the machine a larger disk, or leave services out",
+		strbuf_cstr(&b), str_bytes(PART_ESP_BYTES), str_bytes(data));
+}
+
 int plan_budget(struct planner *pl, struct err *err)
 {
 	struct appliance *a = pl->a;
@@ -67,18 +126,9 @@ int plan_budget(struct planner *pl, struct err *err)
 	for (size_t i = 0; i < pl->n_claims; i++)
 		if (pl->claims[i].offer && add_needs(pl, &pl->claims[i].offer->needs, err) < 0)
 			return -1;
-	/* Two slots of each partition; where no size is given it depends on content that is not known yet. */
-	for (int slot = 0; slot < 2; slot++)
-		if (sum(&a->disk_needed, a->slot_root, "disk", err) < 0 ||
-			sum(&a->disk_needed, a->slot_store, "disk", err) < 0)
-			return -1;
 	if (add_volumes(pl, err) < 0)
 		return -1;
 	if (a->machine_memory && a->memory_needed > a->machine_memory)
 		return memory_err(pl, err);
-	if (a->machine_disk && a->disk_needed > a->machine_disk)
-		return ynode_err(ynode_get(pl->profile->self, "machine"), err,
-			"machine: disk: %s are needed, the machine has %s", str_bytes(a->disk_needed),
-			str_bytes(a->machine_disk));
-	return 0;
+	return appliance_disk(a, &(struct image_sizes){0}, &a->disk_needed, err);
 }

@@ -135,18 +135,30 @@ static void print_order(const struct appliance *a, struct strbuf *b)
 	free(level);
 }
 
-static void print_budget_line(struct strbuf *b, const char *what, uint64_t need, uint64_t have, const char *note)
+static void print_needed(struct strbuf *b, const char *what, uint64_t need, uint64_t have)
 {
 	strbuf_addf(b, "  %-7s %s", what, str_bytes(need));
 	if (have)
 		strbuf_addf(b, " of %s", str_bytes(have));
-	strbuf_addf(b, "%s\n", note);
 }
 
-char *explain_appliance(const struct appliance *a)
+/* What is behind the sum for the disk, as far as known. */
+static void print_disk(const struct appliance *a, const struct image_sizes *sizes, struct strbuf *b)
+{
+	print_needed(b, "disk", a->disk_needed, a->machine_disk);
+	if (sizes->root && sizes->store) {
+		strbuf_addf(b, ": two slots of root (%s) and", str_bytes(sizes->root));
+		strbuf_addf(b, " store (%s)%s\n", str_bytes(sizes->store),
+			sizes->least ? ", at least, by the packages' sizes" : ", as built");
+		return;
+	}
+	strbuf_adds(b,
+		a->slot_root && a->slot_store ? "\n" : ", and two slots of root and store, sized by their content\n");
+}
+
+char *explain_appliance(const struct appliance *a, const struct image_sizes *sizes)
 {
 	struct strbuf b = STRBUF_INIT;
-	bool sized = a->slot_root && a->slot_store;
 	strbuf_addf(&b, "%s%s%s\n", a->name, a->summary ? ": " : "", a->summary ? a->summary : "");
 	strbuf_addf(&b, "%s, %s, %s, domain %s\n", a->file, a->arch, a->suite, a->domain);
 	print_services(a, &b);
@@ -154,9 +166,9 @@ char *explain_appliance(const struct appliance *a)
 	print_network(a, &b);
 	print_order(a, &b);
 	strbuf_adds(&b, "\nbudget\n");
-	print_budget_line(&b, "memory", a->memory_needed, a->machine_memory, "");
-	print_budget_line(&b, "disk", a->disk_needed, a->machine_disk,
-		sized ? "" : ", and two slots of root and store, sized by their content");
+	print_needed(&b, "memory", a->memory_needed, a->machine_memory);
+	strbuf_addc(&b, '\n');
+	print_disk(a, sizes, &b);
 	return strbuf_steal(&b);
 }
 

@@ -2,8 +2,9 @@
 #pragma once
 #include "plan/appliance.h"
 
-/* Services by layer, claims and who fulfils them, network, published ports, start order, budget. */
-char *explain_appliance(const struct appliance *a) __attribute__((returns_nonnull));
+/* Services by layer, claims and who fulfils them, network, published ports, start order, budget; `sizes` as given to
+ * appliance_disk. */
+char *explain_appliance(const struct appliance *a, const struct image_sizes *sizes) __attribute__((returns_nonnull));
 /* The matrix of flows: from, to, ports, and the claim that is the reason. */
 char *explain_flows(const struct appliance *a) __attribute__((returns_nonnull));
 json_t *explain_flows_json(const struct appliance *a);

@@ -11,6 +11,7 @@
 #include "steps/users.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 struct build {
@@ -163,7 +164,27 @@ static int fill_result(struct build *b, struct build_result *ret, struct err *er
 	return ret->images ? 0 : -1;
 }
 
-static int build(struct build *b, struct build_result *ret, struct err *err)
+static int file_size(const struct step *s, const char *name, uint64_t *ret, struct err *err)
+{
+	_cleanup_free_ char *path = step_path(s, name);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_sys(err, errno, "%s", path);
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int read_sizes(const struct build *b, struct image_sizes *ret, struct err *err)
+{
+	*ret = (struct image_sizes){0};
+	return file_size(b->image.root, "root.squashfs", &ret->root, err) < 0
+		       ? -1
+		       : file_size(b->image.store, "store.squashfs", &ret->store, err);
+}
+
+/* The steps up to the trees and programs: their keys are known from the lock and the profile. */
+static int prepare(struct build *b, struct err *err)
 {
 	if (trees_add(&b->g, &b->trees, b->a, b->l, b->o->cache, err) < 0)
 		return -1;
@@ -182,9 +203,55 @@ static int build(struct build *b, struct build_result *ret, struct err *err)
 	graph_place(&b->g);
 	trees_paths(&b->trees);
 	b->image.tools = (struct tools){.lowers = tools->own, .epoch = b->l->epoch};
+	return 0;
+}
+
+static int build(struct build *b, struct build_result *ret, struct err *err)
+{
+	struct image_sizes sizes = lock_image_sizes(b->l);
+	uint64_t disk;
+
+	if (prepare(b, err) < 0 || (!b->o->trees_only && appliance_disk(b->a, &sizes, &disk, err) < 0))
+		return -1;
 	if (run_trees(b, err) < 0 || set_version(b, err) < 0 || run_parts(b, err) < 0)
 		return -1;
+	if (!b->o->trees_only && (read_sizes(b, &sizes, err) < 0 || appliance_disk(b->a, &sizes, &disk, err) < 0))
+		return -1;
 	return fill_result(b, ret, err);
+}
+
+static int look(struct build *b, struct image_sizes *ret, struct err *err)
+{
+	if (prepare(b, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->g.steps.n; i++)
+		if (!b->g.steps.v[i]->cached)
+			return 0;
+	if (set_version(b, err) < 0 || image_add_parts(&b->g, &b->image, b->wired, err) < 0)
+		return -1;
+	graph_place(&b->g);
+	return b->image.root->cached && b->image.store->cached ? read_sizes(b, ret, err) : 0;
+}
+
+static void release(struct build *b)
+{
+	users_release(&b->users);
+	image_steps_release(&b->image);
+	graph_release(&b->g);
+	trees_release(&b->trees);
+	free(b->version);
+}
+
+int build_sizes(
+	const struct appliance *a, const struct lock *l, struct cache *cache, struct image_sizes *ret, struct err *err)
+{
+	struct build_opts opts = {.cache = cache};
+	struct build b = {.a = a, .l = l, .o = &opts, .g = {.cache = cache_dir(cache)}};
+
+	*ret = (struct image_sizes){0};
+	int r = look(&b, ret, err);
+	release(&b);
+	return r;
 }
 
 int build_run(const struct appliance *a, const struct lock *l, const struct build_opts *opts, struct build_result *ret,
@@ -199,11 +266,7 @@ int build_run(const struct appliance *a, const struct lock *l, const struct buil
 	int r = -1;
 	if (path_mkdirs(steps, err) == 0 && path_mkdirs(tmp, err) == 0)
 		r = build(&b, ret, err);
-	users_release(&b.users);
-	image_steps_release(&b.image);
-	graph_release(&b.g);
-	trees_release(&b.trees);
-	free(b.version);
+	release(&b);
 	return r;
 }
 

@@ -27,6 +27,12 @@ struct build_result {
 	char *uki, *tools;	      /* the UKI in the cache, the directory of the tools tree */
 	json_t *images;		      /* [{"format","path","bytes","cached"}] */
 };
+/*
+ * What root and store take when an earlier build of these very inputs left them in the cache: looks, and makes nothing.
+ * Zeros where it did not.
+ */
+int build_sizes(
+	const struct appliance *a, const struct lock *l, struct cache *cache, struct image_sizes *ret, struct err *err);
 int build_run(const struct appliance *a, const struct lock *l, const struct build_opts *opts, struct build_result *ret,
 	struct err *err);
 void build_result_release(struct build_result *r);

@@ -33,6 +33,23 @@ want=$(sum "$scratch/one/tiny.raw")
 ms=$(no_change "$scratch/one")
 if [ "${ms:-9999}" -lt 300 ]; then ok "a build with nothing changed takes under 0.3 s ($ms ms)"; else not_ok "a build with nothing changed takes under 0.3 s" "$ms ms"; fi
 
+# The plan knows what was built, and a disk that it does not fit is refused before anything is made.
+plans() { # PROFILE PATTERN
+    local said
+    said=$("$kiln" plan "$1" --cache "$cache" 2>&1)
+    grep -qE "$2" <<<"$said" || { echo "$said" && return 1; }
+}
+check 'after a build the plan says what the images take' plans "$profile" '^  disk .*two slots of root \([0-9.]+ MiB\) and store \([0-9.]+ MiB\), as built$'
+small=$repo/qemu-test/profiles/small-disk-$$
+at_exit rm -f "$small.yaml" "$small.lock"
+sed 's/disk: 2G/disk: 700M/' "$profile" >"$small.yaml"
+cp "${profile%.yaml}.lock" "$small.lock"
+check 'a disk too small for two slots of each is refused' plans "$small.yaml" \
+    'error: .*yaml:5:10: machine: disk: 7[0-9][0-9] MiB are needed, the machine has 700 MiB$'
+refuses() { ! "$kiln" build "$small.yaml" --cache "$cache" --out "$scratch/small" && [ ! -e "$scratch/small" ]; }
+check 'and not built' refuses
+rm "$small.yaml" "$small.lock"
+
 two=$(own_cache two)
 check 'a clean build with one job, offline' "$kiln" build "$profile" --cache "$two" --out "$scratch/elsewhere/two" -j 1 --offline
 same 'another directory, one job: the same SHA-256' "$want" "$(sum "$scratch/elsewhere/two/tiny.raw")"

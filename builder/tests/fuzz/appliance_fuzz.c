@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	json_decref(appliance_json(a));
 	json_decref(explain_flows_json(a));
-	free(explain_appliance(a));
+	free(explain_appliance(a, &(struct image_sizes){0}));
 	free(explain_flows(a));
 	free(explain_dns(a));
 	appliance_free(a);

@@ -140,7 +140,8 @@ static char *print_resolved(const struct appliance *a)
 		_cleanup_free_ char *steps = json_canonical(a->provisions.v[i].steps);
 		strbuf_addf(&b, "provision %s\n%s", a->provisions.v[i].id, steps);
 	}
-	_cleanup_free_ char *plan = explain_appliance(a), *flows = explain_flows(a), *dns = explain_dns(a);
+	_cleanup_free_ char *plan = explain_appliance(a, &(struct image_sizes){0}), *flows = explain_flows(a),
+			    *dns = explain_dns(a);
 	strbuf_addf(&b, "-- plan --\n%s-- flows --\n%s-- dns --\n%s", plan, flows, dns);
 	return strbuf_steal(&b);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The core profile from power-on, in QEMU, once: what `make appliance` does. Without KVM that is up to half an hour.
-# level: full
+# The core profile from power-on, in QEMU, once: what `make appliance` does. Without KVM some minutes.
+# level: check
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 

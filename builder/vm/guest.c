@@ -1,4 +1,5 @@
 #include "vm/guest.h"
+#include "base/mem.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,15 @@ void guest_release(struct guest *g)
 	if (g->engine && g->own)
 		g->engine->release(g);
 	g->own = NULL;
+	free(g->said);
+	g->said = NULL;
+}
+
+void guest_gone(struct guest *g, struct err *said)
+{
+	free(g->said);
+	g->said = steal(said->msg);
+	err_release(said);
 }
 
 int guest_take_status(struct strbuf *out, int *status, const char *what, struct err *err)

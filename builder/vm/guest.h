@@ -49,11 +49,15 @@ extern const struct guest_engine guest_qemu, guest_nspawn;
 struct guest {
 	const struct guest_engine *engine;
 	struct guest_spec spec;
-	void *own; /* the engine's */
+	void *own;  /* the engine's */
+	char *said; /* after VM_GONE: the last words of the program that ran it; or NULL. Of the newest start; the
+		       guest's */
 };
 /* Check that the engine can work on this host; then make the machine, off. ERR_TOOL says what is missing. */
 int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err);
 void guest_release(struct guest *g);
+/* For engines, at VM_GONE: keep the words of the program that ran the machine. `said` may be empty; it is after. */
+void guest_gone(struct guest *g, struct err *said);
 
 /* The ssh command line for a running QEMU guest. The caller frees it. */
 char *guest_qemu_ssh(const struct guest *g);

@@ -253,6 +253,8 @@ static int start(struct guest *g, struct err *err)
 		return -1;
 	if (proc_start(&n->proc, argv, &(struct proc_opts){.env = env, .out = out}, err) < 0)
 		return err_hint(err, "apt-get install systemd-container");
+	free(n->proc.name); /* errors name who complains, not the wrapper */
+	n->proc.name = xstrdup("systemd-nspawn");
 	n->end = VM_RUNNING;
 	return 0;
 }
@@ -271,8 +273,10 @@ static enum vm_end look(struct guest *g)
 	enum vm_end end = info.si_code == CLD_EXITED && info.si_status == 0		  ? VM_OFF
 			  : info.si_code == CLD_EXITED && info.si_status == NSPAWN_REBOOT ? VM_REBOOT
 											  : VM_GONE;
-	_cleanup_err_ struct err ignored = ERR_INIT;
-	(void)proc_wait(&n->proc, &ignored);
+	_cleanup_err_ struct err said = ERR_INIT;
+	(void)proc_wait(&n->proc, &said);
+	if (end == VM_GONE)
+		guest_gone(g, &said);
 	n->end = end;
 	return end;
 }

@@ -103,7 +103,12 @@ static int start(struct guest *g, struct err *err)
 
 static enum vm_end look(struct guest *g)
 {
-	return vm_look(&((struct qemu_guest *)g->own)->vm);
+	struct vm *vm = &((struct qemu_guest *)g->own)->vm;
+	enum vm_end end = vm_look(vm);
+
+	if (end == VM_GONE)
+		guest_gone(g, &vm->said);
+	return end;
 }
 
 static void cut(struct guest *g)

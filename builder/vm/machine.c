@@ -219,6 +219,9 @@ enum vm_end vm_look(struct vm *vm)
 	/* It ends by itself after these events; one that does not is stopped. */
 	for (uint64_t end = vm_ms() + END_MS; !has_exited(vm) && vm_ms() < end;)
 		usleep(10000);
+	err_release(&vm->said);
+	if (has_exited(vm))
+		(void)proc_wait(&vm->qemu, &vm->said);
 	proc_kill(&vm->qemu);
 	vm->end = seen == VM_RUNNING ? VM_GONE : seen;
 	return vm->end;
@@ -275,4 +278,5 @@ void vm_release(struct vm *vm)
 	proc_kill(&vm->qemu);
 	close_channels(vm);
 	lines_release(&vm->console);
+	err_release(&vm->said);
 }

@@ -38,6 +38,7 @@ struct vm {
 	const char *accel;	      /* "kvm" or "tcg" */
 	unsigned starts;
 	enum vm_end end;
+	struct err said; /* after VM_GONE: how QEMU ended, and what it said */
 };
 
 /* Make the scratch disk and the firmware's variables. Release with vm_release, also after an error. */

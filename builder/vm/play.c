@@ -86,9 +86,16 @@ static const char *end_name(enum vm_end end)
 	case VM_PANIC:
 		return "panicked";
 	case VM_GONE:
-		return "is gone: its emulator ended";
+		return "is gone";
 	}
 	return "?";
+}
+
+static void add_end(struct play *p, enum vm_end end)
+{
+	strbuf_addf(&p->why, "the machine %s", end_name(end));
+	if (end == VM_GONE)
+		strbuf_addf(&p->why, ": %s", p->g.said ? p->g.said : "what ran it has ended");
 }
 
 static int step_boot(struct play *p, const struct scenario_step *s, struct err *err)
@@ -153,7 +160,7 @@ static int wait_for(struct play *p, uint64_t within_ms, bool (*fn)(struct play *
 		if (fn(p, s))
 			return 0;
 		if (e != VM_RUNNING) {
-			strbuf_addf(&p->why, "the machine %s", end_name(e));
+			add_end(p, e);
 			return 1;
 		}
 		if (interrupt_came()) {
@@ -252,11 +259,12 @@ static bool console_shows(struct play *p, const struct scenario_step *s)
 static int step_console(struct play *p, const struct scenario_step *s, struct err *err)
 {
 	uint64_t end = vm_ms() + s->within_ms;
+	enum vm_end e = VM_RUNNING;
 
 	(void)err;
 	/* A machine that stops with the reason on its console has shown it all the same. */
 	while (!console_shows(p, s) && vm_ms() < end && !interrupt_came()) {
-		enum vm_end e = p->g.engine->look(&p->g);
+		e = p->g.engine->look(&p->g);
 		listen_to(p);
 		if (e != VM_RUNNING)
 			break;
@@ -265,6 +273,10 @@ static int step_console(struct play *p, const struct scenario_step *s, struct er
 	if (console_shows(p, s))
 		return 0;
 	strbuf_addf(&p->why, "the console does not show %s", s->output);
+	if (e == VM_GONE) {
+		strbuf_adds(&p->why, ", and ");
+		add_end(p, e);
+	}
 	add_console_tail(p);
 	return 1;
 }

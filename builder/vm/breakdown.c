@@ -71,7 +71,7 @@ static void add_containers(struct breakdown *b, const json_t *service, double ze
 	}
 }
 
-/* Its steps run one after another; the status has their lengths. */
+/* Its steps run one after another; what is between two of them is waiting: for a lock, for text to be resolved. */
 static void add_provision(struct breakdown *b, const json_t *graph, double zero)
 {
 	double from = ms_of(graph, "started_ms"), to = ms_of(graph, "changed_ms");
@@ -90,9 +90,11 @@ static void add_provision(struct breakdown *b, const json_t *graph, double zero)
 	double at = zero + from;
 	json_array_foreach(json_object_get(graph, "steps"), i, s)
 	{
-		double ms = ms_of(s, "ms");
+		double ms = ms_of(s, "ms"), begun = ms_of(s, "at_ms");
 		if (ms < 0)
 			continue;
+		if (begun >= 0)
+			at = zero + begun;
 		add(b, (struct span){.kind = SPAN_STEP,
 			       .name = breakdown_text(s, "name"),
 			       .of = id,

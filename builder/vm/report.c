@@ -106,7 +106,8 @@ static void html_span(struct strbuf *b, const struct span *s, double total)
 
 	left = left < 100 ? left : 100;
 	width = left + width < 100 ? width : 100 - left;
-	strbuf_addf(b, "<tr class=\"%s\"><td>", classes[s->kind]);
+	strbuf_addf(b, "<tr class=\"%s\" title=\"%.1f s to %.1f s\"><td>", classes[s->kind], s->from_ms / 1000,
+		s->to_ms / 1000);
 	escape(b, s->name);
 	if (s->kind == SPAN_STEP && *s->how && strcmp(s->how, "done") != 0) {
 		strbuf_adds(b, " <small>");

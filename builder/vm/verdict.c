@@ -159,8 +159,8 @@ static void print_breakdown(FILE *f, const json_t *boot)
 	}
 	fputc('\n', f);
 	for (size_t k = 0; k < SLOWEST && slow[k]; k++)
-		fprintf(f, "%s%s/%s %.1f", k ? ", " : "slowest provision steps: ", slow[k]->of, slow[k]->name,
-			(slow[k]->to_ms - slow[k]->from_ms) / 1000);
+		fprintf(f, "%s%s/%s %.1f (at %.1f)", k ? ", " : "slowest provision steps: ", slow[k]->of, slow[k]->name,
+			(slow[k]->to_ms - slow[k]->from_ms) / 1000, slow[k]->from_ms / 1000);
 	if (slow[0])
 		fputc('\n', f);
 	breakdown_release(&d);

@@ -81,10 +81,11 @@ static int try_step(struct progress *g, struct step_run *r, const char *key, boo
 	}
 }
 
-static void note(struct progress *g, const char *key, uint64_t ms, const char *how)
+static void note(struct progress *g, const char *key, uint64_t begun, const char *how)
 {
 	json_array_append_new(json_object_get(g->root, "steps"),
-		json_pack("{s:s, s:I, s:s}", "name", key, "ms", (json_int_t)ms, "how", how));
+		json_pack("{s:s, s:I, s:I, s:s}", "name", key, "at_ms", (json_int_t)begun, "ms",
+			(json_int_t)(agent_ms() - begun), "how", how));
 }
 
 static int run_step(struct progress *g, struct record *rec, size_t i, struct strvec *masks, struct err *err)
@@ -98,14 +99,14 @@ static int run_step(struct progress *g, struct record *rec, size_t i, struct str
 	hash_bytes(text, strlen(text), hash);
 	bool once = !json_object_get(step, "wait");
 	if (once && record_has(rec, key, hash))
-		return note(g, key, 0, "recorded"), 0;
+		return note(g, key, agent_ms(), "recorded"), 0;
 	show(g, "running", key, NULL);
 	struct step_run r = {.a = g->a, .p = g->p, .step = step, .masks = masks};
 	uint64_t begun = agent_ms();
 	bool already = false;
 	int rc = try_step(g, &r, key, &already, err);
 	if (rc == 0) {
-		note(g, key, agent_ms() - begun, already ? "already so" : "done");
+		note(g, key, begun, already ? "already so" : "done");
 		rc = once ? record_done(rec, key, hash, err) : 0;
 	}
 	strbuf_release(&r.answer);

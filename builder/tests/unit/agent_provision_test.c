@@ -135,6 +135,24 @@ static void how(struct fix *f, const char *want)
 	assert_string_equal(got.s, want);
 }
 
+/* Its steps one after another, within the run. */
+static void times(struct fix *f)
+{
+	_cleanup_json_ json_t *j = shown(f);
+	json_int_t at = json_integer_value(json_object_get(j, "started_ms")),
+		   end = json_integer_value(json_object_get(j, "changed_ms"));
+	json_t *s;
+	size_t i;
+	assert_true(at > 0);
+	json_array_foreach(json_object_get(j, "steps"), i, s)
+	{
+		json_int_t begun = json_integer_value(json_object_get(s, "at_ms")),
+			   ms = json_integer_value(json_object_get(s, "ms"));
+		assert_true(begun >= at && ms >= 0 && begun + ms <= end);
+		at = begun + ms;
+	}
+}
+
 /* The secret is where it belongs and nowhere else in what the agent wrote or ran. */
 static void assert_no_leak(struct fix *f, const char *secret)
 {
@@ -184,6 +202,7 @@ static void runs_again_when_changed(void **state)
 	assert_works(path_write(path, "another-secret", 14, 0600, &f->err), f);
 	assert_works(provision(f), f);
 	how(f, "a: recorded, b: done");
+	times(f);
 	_cleanup_free_ char *ran = fix_file(f, "ran");
 	assert_string_equal(ran, "a\nb\nb\n");
 }

@@ -50,13 +50,13 @@ static void fill(struct verdicts *vs)
 	verdict_add_console(v, "login:" HOSTILE);
 	strvec_add(&v->screenshots, "a&b.png");
 	v->seconds = 3.5;
-	_cleanup_json_ json_t *boot =
-		json_pack("{s:i, s:{s:i, s:i}, s:[{s:s, s:s, s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
-			  "s:[{s:s, s:i, s:s}]}]}",
-			"ready_ms", 10000, "boot", "kernel_ms", 1000, "init_ms", 500, "services", "name", "<svc>",
-			"layer", "edge", "health", "healthy", "containers", "name", "<web>\x01", "started_ms", 2000,
-			"healthy_ms", 4000, "provision", "id", "<prov>", "started_ms", 5000, "changed_ms", 8000,
-			"steps", "name", "<step>", "ms", 1234, "how", "done");
+	_cleanup_json_ json_t *boot = json_pack(
+		"{s:i, s:{s:i, s:i}, s:[{s:s, s:s, s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
+		"s:[{s:s, s:i, s:i, s:s}, {s:s, s:i, s:s}]}]}",
+		"ready_ms", 10000, "boot", "kernel_ms", 1000, "init_ms", 500, "services", "name", "<svc>", "layer",
+		"edge", "health", "healthy", "containers", "name", "<web>\x01", "started_ms", 2000, "healthy_ms", 4000,
+		"provision", "id", "<prov>", "started_ms", 5000, "changed_ms", 8000, "steps", "name", "<step>", "at_ms",
+		5500, "ms", 1234, "how", "done", "name", "then", "ms", 100, "how", "done");
 	assert_non_null(boot);
 	verdict_add_boot(v, boot);
 	v = verdicts_add(vs, "p", "skipped", "s", "nspawn");
@@ -131,13 +131,32 @@ static void test_html(void **state)
 	assert_non_null(strstr(html,
 		"kernel</td><td class=\"bar\"><span style=\"margin-left:0.00%;width:10.00%\"></span></td><td>1.0 s"));
 	assert_non_null(strstr(html, "&lt;step&gt;</td><td class=\"bar\"><span "
-				     "style=\"margin-left:50.00%;width:12.34%\"></span></td><td>1.2 s"));
+				     "style=\"margin-left:55.00%;width:12.34%\"></span></td><td>1.2 s"));
 	assert_null(strstr(html, "<b>"));
 	assert_null(strstr(html, "<web>"));
 	assert_null(strstr(html, "<svc>"));
 	assert_null(strstr(html, "<step>"));
 	for (const char *p = html; *p; p++)
 		assert_true((unsigned char)*p >= 0x20 || *p == '\n' || *p == '\t');
+	verdicts_release(&vs);
+}
+
+/* For people: where a step stands in the boot; one that does not say follows the one before it. */
+static void test_breakdown(void **state)
+{
+	struct verdicts vs = {0};
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+
+	(void)state;
+	fill(&vs);
+	FILE *f = open_memstream(&text, &len);
+	assert_non_null(f);
+	verdict_print_services(f, &vs.v[0]);
+	fclose(f);
+	assert_non_null(
+		strstr(text, "\nready after 10.0 s: kernel 1.0, init (root and store opened) 0.5\n"
+			     "slowest provision steps: <prov>/<step> 1.2 (at 5.5), <prov>/then 0.1 (at 6.7)\n"));
 	verdicts_release(&vs);
 }
 
@@ -224,7 +243,8 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_json),
-		cmocka_unit_test(test_junit), cmocka_unit_test(test_html), cmocka_unit_test(test_odd_status),
-		cmocka_unit_test(test_console_is_bounded), cmocka_unit_test(test_status)};
+		cmocka_unit_test(test_junit), cmocka_unit_test(test_html), cmocka_unit_test(test_breakdown),
+		cmocka_unit_test(test_odd_status), cmocka_unit_test(test_console_is_bounded),
+		cmocka_unit_test(test_status)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,14 +30,14 @@ static void add(struct breakdown *b, struct span s)
 /* One after another from power-on. Returns where the kernel began: there the machine's own clock starts. */
 static double add_boot(struct breakdown *b, const json_t *boot)
 {
-	static const char *const parts[][2] = {{"firmware_ms", "firmware"}, {"loader_ms", "boot loader"},
-		{"kernel_ms", "kernel"}, {"init_ms", "init (root and store opened)"},
-		{"userspace_ms", "userspace, to ready"}};
+	static const char *const parts[][2] = {{"before_kernel_ms", "firmware and boot loader"},
+		{"firmware_ms", "firmware"}, {"loader_ms", "boot loader"}, {"kernel_ms", "kernel"},
+		{"init_ms", "init (root and store opened)"}, {"userspace_ms", "userspace, to ready"}};
 	double at = 0, kernel = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		double ms = ms_of(boot, parts[i][0]);
-		if (i == 2)
+		if (i == 3)
 			kernel = at;
 		if (ms < 0)
 			continue;

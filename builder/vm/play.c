@@ -16,6 +16,8 @@ struct play {
 	struct verdict *v;
 	json_t *status;	       /* the last the machine reported; NULL since the start of a boot */
 	json_t *full;	       /* the last full one: with the boot's breakdown, what listens, what was written */
+	uint64_t power_on_ms;  /* when the machine of this boot was switched on; 0: it rebooted by itself */
+	uint64_t before_ms;    /* from there to its kernel's start, as far as known */
 	struct strbuf console; /* since the start of this boot */
 	json_t *saved;	       /* outputs by name */
 	unsigned shots;
@@ -37,6 +39,18 @@ static void add_line(struct strbuf *b, const char *line)
 	strbuf_addc(b, '\n');
 }
 
+/*
+ * A virtual firmware seldom tells the kernel how long it took; what lies between our clock since power-on and the
+ * kernel's is that, and a report's way to us. The quickest report is nearest to it.
+ */
+static void note_before_kernel(struct play *p, const json_t *status)
+{
+	uint64_t up = (uint64_t)json_integer_value(json_object_get(status, "uptime_ms"));
+	uint64_t since = vm_ms() - p->power_on_ms;
+	if (p->power_on_ms && up && since > up && (!p->before_ms || since - up < p->before_ms))
+		p->before_ms = since - up;
+}
+
 /* Take in what the machine said since the last look. */
 static void listen_to(struct play *p)
 {
@@ -49,6 +63,7 @@ static void listen_to(struct play *p)
 			json_decref(j);
 			continue;
 		}
+		note_before_kernel(p, j);
 		json_decref(p->status);
 		p->status = j;
 		/* The one at the end shows a machine whose services were just stopped: only for want of a better. */
@@ -67,8 +82,12 @@ static void listen_to(struct play *p)
 static void end_of_boot(struct play *p)
 {
 	listen_to(p);
+	json_t *boot = json_object_get(p->full, "boot");
+	if (p->before_ms && json_object_get(boot, "kernel_ms") && !json_object_get(boot, "firmware_ms"))
+		json_object_set_new(boot, "before_kernel_ms", json_integer((json_int_t)p->before_ms));
 	if (p->status)
 		verdict_add_boot(p->v, p->full ? p->full : p->status);
+	p->power_on_ms = p->before_ms = 0;
 	json_decref(p->status);
 	json_decref(p->full);
 	p->status = p->full = NULL;
@@ -103,6 +122,7 @@ static int step_boot(struct play *p, const struct scenario_step *s, struct err *
 	(void)s;
 	end_of_boot(p); /* one that no step waited for the end of: its status is not the new one's */
 	strbuf_reset(&p->console);
+	p->power_on_ms = vm_ms();
 	return p->g.engine->start(&p->g, err);
 }
 

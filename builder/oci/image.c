@@ -107,7 +107,7 @@ int image_make(const struct image_spec *s, struct image *ret, struct err *err)
 		descriptor("application/vnd.oci.image.config.v1+json", ret->id, strlen(ret->config)), "layers", layers);
 	ret->manifest = json_compact(manifest);
 	hash_bytes(ret->manifest, strlen(ret->manifest), ret->digest);
-	memcpy(ret->created, created, sizeof ret->created);
+	memcpy(ret->created, created, sizeof created);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ struct image {
 	char id[HASH_HEX];     /* SHA-256 of the config */
 	char digest[HASH_HEX]; /* SHA-256 of the manifest */
 	char *config, *manifest;
-	char created[32]; /* RFC 3339 */
+	char created[40]; /* RFC 3339 */
 };
 /* `created` is the epoch of the layers' indexes, the newest of them. */
 int image_make(const struct image_spec *spec, struct image *ret, struct err *err);

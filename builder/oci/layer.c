@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/vec.h"
+#include "oci/idset.h"
 #include "oci/tarsplit.h"
 #include "tree/namespace.h"
 #include "tree/tar.h"
@@ -10,8 +11,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef VEC(uint32_t) id_set;
 
 /* One layer on its way through the hash and into its index. */
 struct indexer {
@@ -37,17 +36,6 @@ static int sink_member(struct tar_sink *s, const struct tar_member *m, struct er
 	return tarsplit_member(&((struct indexer *)s)->split, m, err);
 }
 
-static void id_add(id_set *set, uint32_t id)
-{
-	size_t i = set->n;
-	for (; i > 0 && set->v[i - 1] >= id; i--)
-		if (set->v[i - 1] == id)
-			return;
-	vec_push(set, id);
-	memmove(set->v + i + 1, set->v + i, (set->n - 1 - i) * sizeof *set->v);
-	set->v[i] = id;
-}
-
 static int index_node(const struct node *n, void *arg, struct err *err)
 {
 	struct indexer *x = arg;
@@ -58,23 +46,33 @@ static int index_node(const struct node *n, void *arg, struct err *err)
 	return tar_node(&x->out, "", n, TAR_LAYER, err);
 }
 
-static json_t *id_array(const id_set *set)
+static json_t *id_array(const uint32_t *ids, size_t n)
 {
 	json_t *a = json_array();
-	for (size_t i = 0; i < set->n; i++)
-		json_array_append_new(a, json_integer(set->v[i]));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(a, json_integer(ids[i]));
 	return a;
+}
+
+int layer_info_write(int fd, const struct layer_info *i, struct err *err)
+{
+	_cleanup_json_ json_t *j = json_pack("{s:s, s:I, s:I, s:o, s:o}", "diff_id", i->diff_id, "size",
+		(json_int_t)i->size, "epoch", (json_int_t)i->epoch, "uids", id_array(i->uids, i->n_uids), "gids",
+		id_array(i->gids, i->n_gids));
+	_cleanup_free_ char *text = json_canonical(j);
+	return fd_write_all(fd, text, strlen(text)) ? err_sys(err, errno, "writing layer.json") : 0;
 }
 
 static int write_info(struct indexer *x, struct err *err)
 {
-	char hex[HASH_HEX];
-	hash_end(steal(x->hash), hex);
-	_cleanup_json_ json_t *j =
-		json_pack("{s:s, s:I, s:I, s:o, s:o}", "diff_id", hex, "size", (json_int_t)x->out.bytes, "epoch",
-			(json_int_t)x->epoch, "uids", id_array(&x->uids), "gids", id_array(&x->gids));
-	_cleanup_free_ char *text = json_canonical(j);
-	return fd_write_all(x->info_fd, text, strlen(text)) ? err_sys(err, errno, "writing layer.json") : 0;
+	struct layer_info i = {.size = x->out.bytes,
+		.epoch = x->epoch,
+		.uids = x->uids.v,
+		.gids = x->gids.v,
+		.n_uids = x->uids.n,
+		.n_gids = x->gids.n};
+	hash_end(steal(x->hash), i.diff_id);
+	return layer_info_write(x->info_fd, &i, err);
 }
 
 /* In the namespace; both files are open already, so that the directory may be anybody's. */

@@ -27,6 +27,8 @@ struct layer_info {
 	uint32_t *uids, *gids; /* every owner, sorted; whiteouts aside */
 	size_t n_uids, n_gids;
 };
+/* layer.json to an open file. */
+int layer_info_write(int fd, const struct layer_info *i, struct err *err);
 int layer_info_read(const char *index, struct layer_info *ret, struct err *err);
 void layer_info_release(struct layer_info *i);
 

@@ -5,18 +5,21 @@
 #pragma once
 #include "base/err.h"
 #include "oci/image.h"
+#include "oci/upstream.h"
 #include "tree/squash.h"
 #include <jansson.h>
 
 struct store_spec {
-	const struct image_spec *images;
+	const struct image_spec *images; /* composed */
 	size_t n_images;
+	const struct upstream_image *upstream;
+	size_t n_upstream;
 	const char *data; /* plain directory whose content goes to data/, or NULL */
 };
 /*
- * Every layer must have its index (layer_index). Layers are shared: one that several images have is in the store once.
- * `report`, when not NULL, gets {"size", "stream", "inodes", "images": [{"id","digest","names","layers":[ID]}],
- * "layers": [{"id","diff_id","size"}]}; the caller owns it.
+ * Every layer must have its index (layer_index, upstream_index). Layers are shared: one that several images have is in
+ * the store once. `report`, when not NULL, gets {"size", "stream", "inodes", "images":
+ * [{"id","digest","names","layers":[ID]}], "layers": [{"id","diff_id","size"}]}; the caller owns it.
  */
 int store_build(const struct squash_opts *opts, const struct store_spec *spec, json_t **report, struct err *err);
 /* The same as a tar stream, for any other maker. Call it in the namespace. */

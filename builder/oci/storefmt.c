@@ -45,14 +45,15 @@ void store_item_name(struct strbuf *out, const char *key)
 	base64_add(out, key, strlen(key));
 }
 
-void store_items(const struct store_record *r, struct store_item items[STORE_ITEMS])
+void store_add_item(struct store_record *r, const char *key, const char *digest, const char *data, size_t len)
 {
-	const struct image *i = &r->image;
-	items[0] = (struct store_item){.data = i->config, .digest = i->id};
-	items[1] = (struct store_item){.data = i->manifest, .digest = i->digest};
-	items[2] = (struct store_item){.key = "manifest", .data = i->manifest, .digest = i->digest};
-	snprintf(items[0].key, sizeof items[0].key, "sha256:%s", i->id);
-	snprintf(items[1].key, sizeof items[1].key, "manifest-sha256:%s", i->digest);
+	struct store_item new = {.data = data, .len = len};
+	snprintf(new.key, sizeof new.key, "%s%s", key, str_ends(key, ":") ? digest : "");
+	memcpy(new.digest, digest, HASH_HEX);
+	for (size_t i = 0; i < r->items.n; i++)
+		if (str_eq(r->items.v[i].key, new.key))
+			return;
+	vec_push(&r->items, new);
 }
 
 static json_t *id_array(const uint32_t *ids, size_t n)
@@ -68,12 +69,16 @@ char *store_layers_json(const struct store *s)
 	_cleanup_json_ json_t *all = json_array();
 	for (size_t i = 0; i < s->layers.n; i++) {
 		const struct store_layer *l = &s->layers.v[i];
-		/* The layer is its own blob: not compressed, which podman writes by leaving "compression" out. */
+		bool blob = l->blob && !l->src;
 		json_t *j = json_pack("{s:s, s:s, s:s+, s:I, s:s+, s:I, s:o, s:o}", "id", l->id, "created",
-			"1970-01-01T00:00:00Z", "compressed-diff-digest", "sha256:", l->info.diff_id, "compressed-size",
-			(json_int_t)l->info.size, "diff-digest", "sha256:", l->info.diff_id, "diff-size",
-			(json_int_t)l->info.size, "uidset", id_array(l->info.uids, l->info.n_uids), "gidset",
-			id_array(l->info.gids, l->info.n_gids));
+			"1970-01-01T00:00:00Z", "compressed-diff-digest",
+			"sha256:", blob ? l->blob->digest : l->info.diff_id, "compressed-size",
+			(json_int_t)(blob ? l->blob->size : l->info.size), "diff-digest", "sha256:", l->info.diff_id,
+			"diff-size", (json_int_t)l->info.size, "uidset", id_array(l->info.uids, l->info.n_uids),
+			"gidset", id_array(l->info.gids, l->info.n_gids));
+		/* A tree's layer is its own blob: not compressed, which podman writes by leaving "compression" out. */
+		if (blob && l->form != BLOB_PLAIN)
+			json_object_set_new(j, "compression", json_integer(l->form));
 		if (l->parent != STORE_NO_PARENT)
 			json_object_set_new(j, "parent", json_string(s->layers.v[l->parent].id));
 		json_array_append_new(all, j);
@@ -83,15 +88,14 @@ char *store_layers_json(const struct store *s)
 
 static json_t *image_record(const struct store *s, const struct store_record *r)
 {
-	struct store_item items[STORE_ITEMS];
 	json_t *names = json_array(), *keys = json_array(), *sizes = json_object(), *digests = json_object();
-	store_items(r, items);
 	for (size_t i = 0; i < r->names.n; i++)
 		json_array_append_new(names, json_string(r->names.v[i]));
-	for (size_t i = 0; i < STORE_ITEMS; i++) {
-		json_array_append_new(keys, json_string(items[i].key));
-		json_object_set_new(sizes, items[i].key, json_integer((json_int_t)strlen(items[i].data)));
-		json_object_set_new(digests, items[i].key, json_sprintf("sha256:%s", items[i].digest));
+	for (size_t i = 0; i < r->items.n; i++) {
+		const struct store_item *item = &r->items.v[i];
+		json_array_append_new(keys, json_string(item->key));
+		json_object_set_new(sizes, item->key, json_integer((json_int_t)item->len));
+		json_object_set_new(digests, item->key, json_sprintf("sha256:%s", item->digest));
 	}
 	return json_pack("{s:s, s:s+, s:o, s:s, s:s, s:o, s:o, s:o, s:s}", "id", r->image.id, "digest",
 		"sha256:", r->image.digest, "names", names, "layer", s->layers.v[r->chain.v[r->chain.n - 1]].id,

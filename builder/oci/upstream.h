@@ -27,6 +27,7 @@ struct upstream_blob {
 };
 
 struct upstream_image {
+	const char *arch;	       /* it is for; Debian's name */
 	const char *reference;	       /* whole: HOST/NAME:TAG, HOST/NAME@sha256:HEX or HOST/NAME:TAG@sha256:HEX */
 	struct upstream_blob index;    /* the multi-architecture index it was found by; .data NULL: there was none */
 	struct upstream_blob manifest; /* of the platform */

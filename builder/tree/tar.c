@@ -133,41 +133,41 @@ void tar_header(struct strbuf *out, const struct tar_member *m)
 	ustar_block(out, m);
 }
 
-static int put(struct tar_out *t, const void *data, size_t n, struct err *err)
+int tar_content(struct tar_out *t, const void *data, size_t n, struct err *err)
 {
 	t->bytes += n;
 	return t->sink->write(t->sink, data, n, err);
 }
 
-static int begin(struct tar_out *t, const struct tar_member *m, struct err *err)
+int tar_begin(struct tar_out *t, const struct tar_member *m, struct err *err)
 {
 	t->members++;
 	if (m->type != '1')
 		t->inodes++;
 	strbuf_reset(&t->buf);
 	tar_header(&t->buf, m);
-	if (put(t, t->buf.s, t->buf.len, err))
+	if (tar_content(t, t->buf.s, t->buf.len, err))
 		return -1;
 	return t->sink->member ? t->sink->member(t->sink, m, err) : 0;
 }
 
-static int end(struct tar_out *t, const struct tar_member *m, struct err *err)
+int tar_close(struct tar_out *t, const struct tar_member *m, struct err *err)
 {
 	strbuf_reset(&t->buf);
 	pad(&t->buf, m->size);
-	return t->buf.len ? put(t, t->buf.s, t->buf.len, err) : 0;
+	return t->buf.len ? tar_content(t, t->buf.s, t->buf.len, err) : 0;
 }
 
 int tar_add(struct tar_out *t, const struct tar_member *m, const void *data, struct err *err)
 {
-	if (begin(t, m, err) || (m->size && put(t, data, m->size, err)))
+	if (tar_begin(t, m, err) || (m->size && tar_content(t, data, m->size, err)))
 		return -1;
-	return end(t, m, err);
+	return tar_close(t, m, err);
 }
 
 int tar_add_fd(struct tar_out *t, const struct tar_member *m, int fd, struct err *err)
 {
-	if (begin(t, m, err))
+	if (tar_begin(t, m, err))
 		return -1;
 	_cleanup_free_ char *chunk = xmalloc(m->size < CHUNK ? m->size + 1 : CHUNK);
 	for (uint64_t left = m->size; left;) {
@@ -178,11 +178,11 @@ int tar_add_fd(struct tar_out *t, const struct tar_member *m, int fd, struct err
 			return err_sys(err, errno, "%s", m->name);
 		if (n == 0)
 			return err_set(err, ERR_IO, "%s: became shorter while it was read", m->name);
-		if (put(t, chunk, (size_t)n, err))
+		if (tar_content(t, chunk, (size_t)n, err))
 			return -1;
 		left -= (uint64_t)n;
 	}
-	return end(t, m, err);
+	return tar_close(t, m, err);
 }
 
 int tar_dir(struct tar_out *t, const char *name, uint32_t mode, uint64_t mtime, struct err *err)
@@ -199,7 +199,7 @@ int tar_file(struct tar_out *t, const char *name, uint64_t mtime, const void *da
 int tar_end(struct tar_out *t, struct err *err)
 {
 	static const char zeros[TAR_END];
-	return put(t, zeros, sizeof zeros, err);
+	return tar_content(t, zeros, sizeof zeros, err);
 }
 
 void tar_release(struct tar_out *t)

@@ -47,6 +47,10 @@ struct tar_out {
 int tar_add(struct tar_out *t, const struct tar_member *m, const void *data, struct err *err);
 /* A member with m->size bytes of content from `fd`; fewer is an error. */
 int tar_add_fd(struct tar_out *t, const struct tar_member *m, int fd, struct err *err);
+/* The same in pieces: tar_begin, tar_content for m->size bytes in all, tar_close with the same member. */
+int tar_begin(struct tar_out *t, const struct tar_member *m, struct err *err);
+int tar_content(struct tar_out *t, const void *data, size_t n, struct err *err);
+int tar_close(struct tar_out *t, const struct tar_member *m, struct err *err);
 int tar_dir(struct tar_out *t, const char *name, uint32_t mode, uint64_t mtime, struct err *err);
 int tar_file(struct tar_out *t, const char *name, uint64_t mtime, const void *data, size_t n,
 	struct err *err); /* 0644 0:0 */

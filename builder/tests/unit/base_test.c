@@ -1,4 +1,5 @@
 /* base/: text, errors, files, processes, the pool. */
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -194,6 +195,26 @@ static void json_errors_have_a_place(void **state)
 	assert_string_equal(e.hint, "did you mean \"bd\"?");
 }
 
+static void base64(void **state)
+{
+	(void)state;
+	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+		{"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		_cleanup_strbuf_ struct strbuf there = STRBUF_INIT, back = STRBUF_INIT;
+		base64_add(&there, pairs[i][0], strlen(pairs[i][0]));
+		assert_string_equal(strbuf_cstr(&there), pairs[i][1]);
+		assert_true(base64_decode(&back, pairs[i][1]));
+		assert_string_equal(strbuf_cstr(&back), pairs[i][0]);
+	}
+	static const char *const bad[] = {
+		"Z", "Zg", "Zg=", "Zm9v=", "Zg==Zg==", "Zh==", "Zm9=", "Z===", "====", "Zm 9", "Zm9v\n"};
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+		assert_false(base64_decode(&out, bad[i]));
+	}
+}
+
 static void lists(void **state)
 {
 	_cleanup_strvec_ struct strvec v = STRVEC_INIT;
@@ -223,6 +244,7 @@ int main(void)
 		cmocka_unit_test(pool_stops_at_the_first_error),
 		cmocka_unit_test(hashes_keep_fields_apart),
 		cmocka_unit_test(json_errors_have_a_place),
+		cmocka_unit_test(base64),
 		cmocka_unit_test(lists),
 	};
 

@@ -69,7 +69,8 @@ PY
 serve() { # NAMESPACE KIND:PORT...
     local ns=$1
     shift
-    in_ns "$ns" python3 "$scratch/serve.py" "$@" >"$scratch/up-$ns" 2>&1 &
+    # Not through in_ns: a function in the background is a shell of its own, and $! were that one.
+    ip netns exec "$id-$ns" python3 "$scratch/serve.py" "$@" >"$scratch/up-$ns" 2>&1 &
     servers+=($!)
     for _ in $(seq 100); do
         grep -q up "$scratch/up-$ns" && return

@@ -154,13 +154,13 @@ static void test_golden(void **state)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
 	_cleanup_strbuf_ struct strbuf dump = STRBUF_INIT, verify = STRBUF_INIT;
-	char path[] = "/tmp/kiln-gpt-XXXXXX";
+	char path[] = "/tmp/kiln-gpt-XXXXXX.raw"; /* after a digit sfdisk writes a p before the number */
 	struct layout_want w = want();
 	struct layout l;
 
 	(void)state;
 	plan(&w, &l);
-	_cleanup_fd_ int fd = mkstemp(path);
+	_cleanup_fd_ int fd = mkstemps(path, 4);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)l.size), 0);
 	assert_int_equal(gpt_write(&l, fd, &err), 0);

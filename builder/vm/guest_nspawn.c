@@ -232,8 +232,9 @@ static int start(struct guest *g, struct err *err)
 	_cleanup_free_ char *var = bind_option(g, "var", "/var");
 	_cleanup_free_ char *report = bind_option(g, "report", "/run/kiln-report");
 	_cleanup_fd_ int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	/* As process 1 of its namespace newer nspawn would tell its errors to the journal, where nobody looks. */
 	const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
-		"SYSTEMD_NSPAWN_LOCK=0", "LC_ALL=C.UTF-8", NULL};
+		"SYSTEMD_NSPAWN_LOCK=0", "SYSTEMD_LOG_TARGET=console", "LC_ALL=C.UTF-8", NULL};
 	/*
 	 * In a process namespace of its own: however kiln and nspawn end, the kernel ends the machine with them.
 	 * (nspawn alone does not see to it when it is killed.)

@@ -47,4 +47,5 @@ int cmd_fetch(int argc, char **argv, struct err *err);
 int cmd_build(int argc, char **argv, struct err *err);
 int cmd_test(int argc, char **argv, struct err *err);
 int cmd_run(int argc, char **argv, struct err *err);
+int cmd_cache(int argc, char **argv, struct err *err);
 int cmd_inspect(int argc, char **argv, struct err *err);

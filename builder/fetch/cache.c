@@ -106,6 +106,17 @@ int cache_open(const char *dir, int (*remove)(const char *path, struct err *err)
 	return 0;
 }
 
+int cache_alone(struct cache *c, struct err *err)
+{
+	if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(err, errno, "cache: lock %s/lock", c->dir);
+	(void)flock(c->lock_fd, LOCK_SH); /* what was tried took the old lock away */
+	err_set(err, ERR_IO, "cache: another kiln is at work in %s", c->dir);
+	return err_hint(err, "try again when it has ended");
+}
+
 bool cache_is_there(const char *dir)
 {
 	_cleanup_err_ struct err ignored = ERR_INIT;

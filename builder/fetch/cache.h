@@ -27,6 +27,9 @@ struct cache;
 int cache_open(const char *dir, int (*remove)(const char *path, struct err *err), struct cache **ret, struct err *err);
 /* Whether there is a cache to open, for those who only look. */
 bool cache_is_there(const char *dir);
+/* Keep all other kilns out until cache_close. An error when one is at work there: they hold the cache while they run.
+ */
+int cache_alone(struct cache *c, struct err *err);
 void cache_close(struct cache *c);
 void cache_cleanup(struct cache **c);
 #define _cleanup_cache_ __attribute__((cleanup(cache_cleanup)))

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "tree/namespace.h"
+#include "tree/sum.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -124,6 +125,11 @@ static int make_durable(const char *dir, struct err *err)
 	return fd < 0 || syncfs(fd) < 0 ? err_sys(err, errno, "sync %s", dir) : 0;
 }
 
+static int record(void *dir, struct err *err)
+{
+	return sum_record(dir, err);
+}
+
 /* Make in a temporary directory, rename into place: an interrupted step leaves nothing with its name. */
 static int make_locked(struct step *s, const char *tmp, struct err *err)
 {
@@ -133,6 +139,8 @@ static int make_locked(struct step *s, const char *tmp, struct err *err)
 		r = path_mkdirs(tmp, err);
 	if (r == 0)
 		r = s->make(s, tmp, err);
+	if (r == 0)
+		r = ns_call(record, (void *)tmp, err);
 	if (r == 0)
 		r = make_durable(tmp, err);
 	if (r == 0 && rename(tmp, s->dir) < 0)

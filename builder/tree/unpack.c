@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "deb/archive.h"
 #include "tree/namespace.h"
+#include "tree/sum.h"
 #include "tree/tree.h"
 #include <dirent.h>
 #include <errno.h>
@@ -40,7 +41,9 @@ static int unpack_one(size_t i, void *arg, struct err *err)
 	_cleanup_fd_ int fd = open(t->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "open %s", t->tmp);
-	return deb_unpack(t->deb->path, t->deb->sha256, fd, err) < 0 ? err_wrap(err, "unpack %s", t->deb->name) : 0;
+	if (deb_unpack(t->deb->path, t->deb->sha256, fd, err) < 0 || sum_record(t->tmp, err) < 0)
+		return err_wrap(err, "unpack %s", t->deb->name);
+	return 0;
 }
 
 /* One sync for all, then the names: after a power cut a package is there whole or not at all. */

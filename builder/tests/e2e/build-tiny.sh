@@ -101,7 +101,23 @@ if [ $status -eq 0 ] && grep -q 'corrupt' <<<"$said"; then
 else
     not_ok 'a corrupted download is noticed and replaced' "status $status"$'\n'"$said"
 fi
-rm -rf "$scratch/elsewhere" "$scratch/three" "$scratch/four" "$two" "$three"
+# What rotted in a finished step is not noticed by a build; verify does, and the next build makes it again.
+same 'a sound cache: status' 0 "$("$kiln" cache verify --cache "$three" >"$scratch/sound" 2>&1; echo $?)"
+same 'a sound cache: nothing is damaged' ' 0 damaged' "$(grep -o ' 0 damaged$' "$scratch/sound")"
+step=$(cd "$three" && ls -d steps/store-*)
+printf 'rot' | dd of="$three/$step/store.squashfs" bs=1 seek=5000 conv=notrunc status=none
+package=$(cd "$three" && find unpacked -mindepth 1 -maxdepth 1 | sort | head -n 1)
+rm -r "${three:?}/$package/control"
+said=$("$kiln" cache verify --cache "$three" --json 2>"$scratch/hint")
+same 'a damaged cache: status 5' 5 $?
+same 'what is damaged is named' "$step $package" "$(jq -r '.damaged | join(" ")' <<<"$said")"
+same 'and the error says how many' 'kiln: error: cache: 2 damaged
+kiln: hint: they are removed: the next build makes or fetches them again' "$(grep '^kiln:' "$scratch/hint")"
+same 'and removed' '' "$(ls -d "$three/$step" "$three/$package" 2>/dev/null)"
+check 'a build after it' "$kiln" build "$profile" --cache "$three" --out "$scratch/five" --offline
+same 'the same SHA-256' "$want" "$(sum "$scratch/five/tiny.raw")"
+check 'and the cache is sound' "$kiln" cache verify --cache "$three"
+rm -rf "$scratch/elsewhere" "$scratch/three" "$scratch/five" "$scratch/four" "$two" "$three"
 
 # Nothing secret in the image.
 check 'the root opens' unsquashfs -q -n -d "$scratch/root" "$(echo "$cache"/steps/root-*/root.squashfs | tr ' ' '\n' | xargs ls -t | head -n 1)"

@@ -13,3 +13,9 @@ kiln: hint: "kiln --help" lists the commands' "$kiln" xyzzy
 refused '-j without a number' 1 'kiln: error: -j: expected a number from 1 to 1024, found "many"' "$kiln" build -j many
 refused '-j 0' 1 'kiln: error: -j: expected a number from 1 to 1024, found "0"' "$kiln" build -j 0
 refused '--cache without a value' 1 'kiln: error: --cache needs a value' "$kiln" build --cache
+refused 'cache without a word' 1 'kiln: error: cache: what shall be done with it?
+kiln: hint: kiln cache verify [--cache DIR]' "$kiln" cache
+refused 'cache with another word' 1 'kiln: error: cache: cannot "very"
+kiln: hint: kiln cache verify [--cache DIR]' "$kiln" cache very
+refused 'cache verify where there is none' 6 "kiln: error: cache: there is none at $scratch/none
+kiln: hint: say where with --cache DIR" "$kiln" cache verify --cache "$scratch/none"

@@ -7,27 +7,10 @@
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 
-skip_all() { skip 'podman runs from the store' "$1"; exit 0; }
-[ "$(id -u)" = 0 ] || skip_all 'needs root'
-for tool in systemd-nspawn mount; do
-    command -v "$tool" >/dev/null || skip_all "needs $tool"
-done
+# shellcheck source=builder/tests/e2e/podman.bash
+. "$(dirname "$0")/podman.bash"
 
-tree=${KILN_TEST_TREE:-$build/test-tree}
-if [ ! -e "$tree/usr/bin/podman" ]; then
-    command -v debootstrap >/dev/null || skip_all 'needs debootstrap, or KILN_TEST_TREE'
-    # shellcheck disable=SC2016 # apt's own variables
-    mirror=$(apt-get indextargets --format '$(SITE) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
-        awk '$2 == "Debian" && $3 !~ /-/ {print $1; exit}')
-    [ -n "$mirror" ] || skip_all 'no Debian mirror in the apt configuration of this host'
-    rm -rf "$tree.tmp"
-    if ! debootstrap --variant=minbase --include=podman,crun,squashfs-tools,catatonit trixie "$tree.tmp" "$mirror" \
-        >"$scratch/debootstrap.log" 2>&1; then
-        rm -rf "$tree.tmp"
-        skip_all "debootstrap failed: $(tail -n 1 "$scratch/debootstrap.log")"
-    fi
-    mv "$tree.tmp" "$tree"
-fi
+podman_begin 'podman runs from the store'
 
 export KILN_TEST_TREE=$tree KILN_TEST_OUT=$scratch/store.sqfs
 check 'squashfs from a pipe, and its failures' "$build/unit/squash_test"
@@ -35,28 +18,9 @@ check 'a store of a real tree' "$build/unit/store_real_test"
 [ -s "$KILN_TEST_OUT" ] || exit 0
 
 store=$scratch/store out=$scratch/out
-mkdir "$store" "$out"
-if mount -o loop,ro "$KILN_TEST_OUT" "$store" 2>"$scratch/mount.log"; then
-    at_exit umount "$store"
-else # no loop device here: the same files, unpacked
-    mount --bind "$scratch" "$tree/mnt"
-    chroot "$tree" unsquashfs -q -n -d /mnt/store -f /mnt/store.sqfs >/dev/null
-    umount "$tree/mnt"
-    mount --bind -o ro "$store" "$store"
-    at_exit umount "$store"
-fi
-
-cat >"$out/inside.sh" <<'EOF'
-mkdir -p /etc/containers
-printf '[storage]\ndriver = "overlay"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n[storage.options]\nadditionalimagestores = ["/usr/lib/kiln/store/containers"]\n' >/etc/containers/storage.conf
-printf '[containers]\npids_limit = 0\n' >/etc/containers/containers.conf
-say() { # NAME COMMAND...: its output and status for the outside
-    local name=$1
-    shift
-    "$@" >"/out/$name" 2>&1
-    echo "status $?" >>"/out/$name"
-}
-run() { podman run --rm --network=none --pull=never "$@"; }
+mkdir "$out"
+mount_store "$KILN_TEST_OUT" "$store"
+podman_inside "$store" "$out" <<'EOF'
 say images podman images --noheading --sort repository --format '{{.Repository}}:{{.Tag}} {{.ReadOnly}}'
 say hello run localhost/kiln/test/add:kiln
 digest=$(podman image inspect --format '{{.Digest}}' localhost/kiln/test/add:kiln)
@@ -70,13 +34,7 @@ for image in base test/awkward test/add; do
     say "save-${image##*/}" podman save -q -o /tmp/saved.tar "localhost/kiln/$image:kiln"
     rm -f /tmp/saved.tar
 done
-du -s /var/lib/containers | cut -f1 >/out/written
 EOF
-
-timeout 300 env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q -D "$tree" --volatile=overlay --keep-unit --register=no \
-    --as-pid2 --private-network --capability=all --system-call-filter='@mount @keyring bpf' --bind-ro="$store:/usr/lib/kiln/store" \
-    --tmpfs=/var/lib/containers --bind="$out:/out" bash /out/inside.sh >"$scratch/nspawn.log" 2>&1 </dev/null
-[ -s "$out/written" ] || not_ok 'podman runs in nspawn' "$(tail -n 20 "$scratch/nspawn.log")"
 
 said() { same "$1" "$3" "$(cat "$out/$2" 2>&1)"; } # NAME FILE WANT
 said 'podman lists the images as read-only' images 'localhost/kiln/base:kiln true
@@ -116,5 +74,4 @@ for image in base awkward add; do
     said "podman save rebuilds the layers of $image" "save-$image" 'status 0'
 done
 said 'podman system check finds no fault' check 'status 0'
-written=$(cat "$out/written")
-if [ "${written:-99999}" -lt 1024 ]; then ok "nothing imported ($written KiB written)"; else not_ok 'nothing imported' "$written KiB"; fi
+nothing_imported "$out"

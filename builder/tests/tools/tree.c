@@ -43,12 +43,15 @@ static void add_xattrs(struct strbuf *out, const char *path)
 {
 	char names[4096], value[4096];
 	ssize_t n = llistxattr(path, names, sizeof names);
+	_cleanup_strvec_ struct strvec sorted = STRVEC_INIT; /* file systems keep them in orders of their own */
 
-	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(names + i) + 1) {
-		ssize_t len = lgetxattr(path, names + i, value, sizeof value);
-		if (str_starts(names + i, "user.overlay."))
-			continue;
-		strbuf_addf(out, " %s=", names + i);
+	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(names + i) + 1)
+		if (!str_starts(names + i, "user.overlay."))
+			strvec_add(&sorted, names + i);
+	strvec_sort(&sorted);
+	for (size_t i = 0; i < sorted.n; i++) {
+		ssize_t len = lgetxattr(path, sorted.v[i], value, sizeof value);
+		strbuf_addf(out, " %s=", sorted.v[i]);
 		for (ssize_t k = 0; k < len; k++)
 			strbuf_addf(out, "%02x", (unsigned char)value[k]);
 	}

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "deb/archive.h"
 #include "deb_build.h"
+#include "scratch.h"
 #include "tree/namespace.h"
 #include <cmocka.h>
 #include <errno.h>
@@ -15,32 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *dir;
 #define CONTROL "Package: hello\nVersion: 1\nArchitecture: all\n"
 #define LIST(...) (const struct deb_entry[]){__VA_ARGS__}, ARRAY_SIZE(((const struct deb_entry[]){__VA_ARGS__}))
 #define ROOT                                                                                                           \
 	{                                                                                                              \
 		.path = "./", .type = AE_IFDIR                                                                         \
 	}
-
-static int setup(void **state)
-{
-	struct err e = ERR_INIT;
-
-	(void)state;
-	dir = path_tempdir(getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", "kiln-deb-", &e);
-	return dir ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-
-	(void)state;
-	free(dir);
-	return r;
-}
 
 struct job {
 	const char *deb, *out, *sha256;
@@ -482,5 +463,5 @@ int main(void)
 		cmocka_unit_test(a_directory_is_no_package),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -4,26 +4,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "awkward.h"
 #include "base/crc.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "layers.h"
 #include "oci/image.h"
-#include "oci/layer.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <cmocka.h>
 #include <endian.h>
 #include <openssl/evp.h>
 
-#define EPOCH 1700000000
 #define BASE_ID "dd04dbba702dbb91d202406828441d28919a97b0ccc917603dc1849ba7552a87"
 #define TOP_ID "e580dd102f335de1bbbdb9744baa61c5c4ee56c0ba5b7a6e78846373d29a13e4"
-
-static char *dir, *dirs[4], *base_index, *top_index;
-static struct layer base, top;
-static const char *base_dirs[3], *top_dirs[3];
 
 static int make_trees(void *arg, struct err *err)
 {
@@ -37,43 +31,7 @@ static int make_trees(void *arg, struct err *err)
 
 static int setup(void **state)
 {
-	(void)state;
-	static const char *const names[] = {"base.upper", "base.lower", "top.upper", "top.lower"};
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-layer-", &e);
-	if (!dir || ns_call(make_trees, NULL, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		return -1;
-	}
-	for (size_t i = 0; i < 4; i++)
-		dirs[i] = path_join(dir, names[i]);
-	base_dirs[0] = dirs[0];
-	base_dirs[1] = dirs[1];
-	top_dirs[0] = dirs[2];
-	top_dirs[1] = dirs[3];
-	base_index = path_join(dir, "base.index");
-	top_index = path_join(dir, "top.index");
-	base = (struct layer){.dirs = base_dirs, .index = base_index};
-	top = (struct layer){.dirs = top_dirs, .parents = base_dirs, .index = top_index};
-	if (layer_index(&base, EPOCH, &e) || layer_index(&top, EPOCH, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		return -1;
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-	for (size_t i = 0; i < 4; i++)
-		free(dirs[i]);
-	free(base_index);
-	free(top_index);
-	free(dir);
-	return r;
+	return layers_setup(state, make_trees);
 }
 
 static void digests(void **state)
@@ -81,14 +39,14 @@ static void digests(void **state)
 	(void)state;
 	struct err e = ERR_INIT;
 	struct layer_info i;
-	assert_int_equal(layer_info_read(base_index, &i, &e), 0);
+	assert_int_equal(layer_info_read(base.index, &i, &e), 0);
 	assert_int_equal(i.epoch, EPOCH);
 	assert_int_equal(i.n_uids, 1);
 	assert_int_equal(i.n_gids, 2);
 	assert_int_equal(i.gids[1], 42);
 	assert_string_equal(i.diff_id, BASE_ID);
 	layer_info_release(&i);
-	assert_int_equal(layer_info_read(top_index, &i, &e), 0);
+	assert_int_equal(layer_info_read(top.index, &i, &e), 0);
 	assert_int_equal(i.n_uids, 3);
 	assert_int_equal(i.uids[0], 0);
 	assert_int_equal(i.uids[1], 7);
@@ -114,8 +72,8 @@ static int rebuild_file(struct hash *h, const json_t *rec, struct err *err)
 		unbase64(json_string_value(json_object_get(rec, "name_raw")), raw);
 		name = (const char *)raw;
 	}
-	for (size_t i = 2; i < 4; i++) {
-		_cleanup_free_ char *path = path_join(dirs[i], name);
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_free_ char *path = path_join(top_dirs[i], name);
 		size_t len;
 		_cleanup_free_ char *data = path_exists(path) ? path_read(path, 1 << 20, &len, err) : NULL;
 		if (!data)
@@ -165,7 +123,7 @@ static char *gunzip(const char *path, size_t *ret_len)
 static int rebuild(void *arg, struct err *err)
 {
 	(void)arg;
-	_cleanup_free_ char *path = path_join(top_index, "tar-split.gz");
+	_cleanup_free_ char *path = path_join(top.index, "tar-split.gz");
 	size_t len;
 	_cleanup_free_ char *text = gunzip(path, &len);
 	struct hash *h = hash_new();
@@ -268,5 +226,5 @@ int main(void)
 		cmocka_unit_test(corrupt_info),
 		cmocka_unit_test(image_config_and_manifest),
 	};
-	return cmocka_run_group_tests_name("image layers", tests, setup, teardown);
+	return cmocka_run_group_tests_name("image layers", tests, setup, scratch_teardown);
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "scratch.h"
 #include "tree/idmap.h"
 #include "tree/namespace.h"
 #include <cmocka.h>
@@ -15,28 +16,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char *dir;
-
-static int setup(void **state)
-{
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-
-	(void)state;
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-ns-", &e);
-	return dir ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-
-	(void)state;
-	free(dir);
-	return r;
-}
 
 static void put(const char *rel, const char *text)
 {
@@ -350,5 +329,5 @@ int main(void)
 		cmocka_unit_test(subordinate_ids),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -7,12 +7,13 @@
 #include <cmocka.h>
 
 #include "awkward.h"
+#include "scratch.h"
 #include "stream.h"
 #include "tree/squash.h"
 
 #define EPOCH 1700000000
 
-static char *dir, *paths[5];
+static const char *wired;
 static struct root_spec spec;
 static const char *layers[5];
 
@@ -32,42 +33,22 @@ static int make_trees(void *arg, struct err *err)
 
 static int setup(void **state)
 {
-	(void)state;
-	static const char *const names[] = {"wired", "top.upper", "top.lower", "base.upper", "base.lower"};
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-root-", &e);
-	for (size_t i = 0; dir && i < ARRAY_SIZE(names); i++)
-		paths[i] = path_join(dir, names[i]);
-	for (size_t i = 0; i < 4; i++)
-		layers[i] = paths[i + 1];
-	if (!dir || ns_call(make_trees, NULL, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
+	static const char *const names[] = {"top.upper", "top.lower", "base.upper", "base.lower"};
+	_cleanup_err_ struct err e = ERR_INIT;
+	if (scratch_setup(state) < 0)
 		return -1;
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		free(paths[i]);
-	free(dir);
-	return r;
+	wired = scratch_path("wired");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		layers[i] = scratch_path(names[i]);
+	if (ns_call(make_trees, NULL, &e) == 0)
+		return 0;
+	fprintf(stderr, "%s\n", e.msg);
+	return -1;
 }
 
 static int write_root(struct tar_out *t, struct err *err)
 {
 	return root_write(&spec, t, EPOCH, err);
-}
-
-static int run(struct err *err, const char *file)
-{
-	struct stream_job j = {.write = write_root, .file = file};
-	return ns_call(stream_in_namespace, &j, err);
 }
 
 static void whole_root(void **state)
@@ -83,23 +64,17 @@ static void whole_root(void **state)
 		{.path = "srv/more", .type = '5', .mode = 0700, .uid = 5, .gid = 6},
 		{.path = "srv/more/in", .type = '6', .mode = 0600},
 	};
-	const char *const overlays[] = {paths[0], NULL};
+	const char *const overlays[] = {wired, NULL};
 	spec = (struct root_spec){
 		.overlays = overlays, .layers = layers, .extras = extras, .n_extras = ARRAY_SIZE(extras)};
-	struct err e = ERR_INIT;
-	_cleanup_free_ char *file = path_join(dir, "stream.tar");
-	if (run(&e, file))
-		fail_msg("%s", e.msg);
-	_cleanup_free_ char *text = stream_list(file);
-	stream_expect(text, "root.txt");
+	stream_golden(write_root, scratch_path("stream.tar"), "root.txt");
 }
 
 static void refused(const struct squash_extra *extras, size_t n, const char *want)
 {
 	_cleanup_err_ struct err e = ERR_INIT;
-	_cleanup_free_ char *file = path_join(dir, "stream.tar");
 	spec = (struct root_spec){.layers = layers, .extras = extras, .n_extras = n};
-	assert_int_equal(run(&e, file), -1);
+	assert_int_equal(stream_make(write_root, scratch_path("stream.tar"), &e), -1);
 	assert_int_equal(e.kind, ERR_CONFIG);
 	assert_string_equal(e.msg, want);
 }
@@ -118,5 +93,5 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_root), cmocka_unit_test(refusals)};
-	return cmocka_run_group_tests_name("OS root", tests, setup, teardown);
+	return cmocka_run_group_tests_name("OS root", tests, setup, scratch_teardown);
 }

@@ -11,31 +11,19 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "oci/store.h"
+#include "scratch.h"
 #include "treefix.h"
 #include <cmocka.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EPOCH 1700000000
-static char *dir;
 static const char *tree;
 
 static int setup(void **state)
 {
-	(void)state;
-	struct err e = ERR_INIT;
 	tree = getenv("KILN_TEST_TREE");
-	dir = path_tempdir(getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", "kiln-store-", &e);
-	return dir ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-	free(dir);
-	return r;
+	return scratch_setup(state);
 }
 
 static void must(int r, struct err *e)
@@ -164,5 +152,5 @@ static void store_of_real_tree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(store_of_real_tree)};
-	return cmocka_run_group_tests_name("store from a real tree", tests, setup, teardown);
+	return cmocka_run_group_tests_name("store from a real tree", tests, setup, scratch_teardown);
 }

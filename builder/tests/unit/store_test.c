@@ -6,15 +6,11 @@
 
 #include <cmocka.h>
 
-#include "awkward.h"
+#include "layers.h"
 #include "oci/store.h"
 #include "stream.h"
 
-#define EPOCH 1700000000
-
-static char *dir, *paths[7];
-static struct layer base, top, again;
-static const char *base_dirs[3], *top_dirs[3];
+static struct layer again;
 static const struct layer *const chain_base[] = {&base}, *const chain_top[] = {&base, &top},
 				 *const chain_again[] = {&base, &again};
 static const char *const run[] = {"/bin/tool", NULL}, *const env[] = {"PATH=/usr/bin", NULL};
@@ -35,35 +31,8 @@ static int make_trees(void *arg, struct err *err)
 
 static int setup(void **state)
 {
-	(void)state;
-	static const char *const names[] = {
-		"base.upper", "base.lower", "top.upper", "top.lower", "base.index", "top.index", "data"};
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-store-", &e);
-	for (size_t i = 0; dir && i < ARRAY_SIZE(names); i++)
-		paths[i] = path_join(dir, names[i]);
-	base_dirs[0] = paths[0];
-	base_dirs[1] = paths[1];
-	top_dirs[0] = paths[2];
-	top_dirs[1] = paths[3];
-	base = (struct layer){.dirs = base_dirs, .index = paths[4]};
-	again = top = (struct layer){.dirs = top_dirs, .parents = base_dirs, .index = paths[5]};
-	if (!dir || ns_call(make_trees, NULL, &e) || layer_index(&base, EPOCH, &e) || layer_index(&top, EPOCH, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		return -1;
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		free(paths[i]);
-	free(dir);
+	int r = layers_setup(state, make_trees);
+	again = top;
 	return r;
 }
 
@@ -93,15 +62,10 @@ static void whole_store(void **state)
 			.layers = chain_base,
 			.n_layers = 1},
 	};
-	plan = store_plan(&(struct store_spec){.images = images, .n_images = 4, .data = paths[6]}, &e);
+	plan = store_plan(&(struct store_spec){.images = images, .n_images = 4, .data = scratch_path("data")}, &e);
 	if (!plan)
 		fail_msg("%s", e.msg);
-	_cleanup_free_ char *file = path_join(dir, "stream.tar");
-	struct stream_job j = {.write = write_plan, .file = file};
-	if (ns_call(stream_in_namespace, &j, &e))
-		fail_msg("%s", e.msg);
-	_cleanup_free_ char *text = stream_list(file);
-	stream_expect(text, "store.txt");
+	stream_golden(write_plan, scratch_path("stream.tar"), "store.txt");
 	json_t *report = store_report(plan);
 	assert_int_equal(json_array_size(json_object_get(report, "images")), 3);
 	assert_int_equal(json_array_size(json_object_get(report, "layers")), 2);
@@ -166,12 +130,10 @@ static void changed_since_indexed(void **state)
 	struct err e = ERR_INIT;
 	_cleanup_err_ struct err bad = ERR_INIT;
 	const struct image_spec s = {.names = name_a, .arch = "amd64", .layers = chain_base, .n_layers = 1};
-	_cleanup_free_ char *file = path_join(dir, "stream.tar");
-	struct stream_job j = {.write = write_plan, .file = file};
 	if (ns_call(touch_file, NULL, &e))
 		fail_msg("%s", e.msg);
 	plan = store_plan(&(struct store_spec){.images = &s, .n_images = 1}, &e);
-	assert_int_equal(ns_call(stream_in_namespace, &j, &bad), -1);
+	assert_int_equal(stream_make(write_plan, scratch_path("stream.tar"), &bad), -1);
 	store_free(plan);
 	_cleanup_free_ char *want =
 		xasprintf("image layer %s: the files are not those of its digest: something changed them in the cache",
@@ -187,12 +149,10 @@ static void no_tar_split(void **state)
 	struct err e = ERR_INIT;
 	_cleanup_err_ struct err bad = ERR_INIT;
 	const struct image_spec s = {.names = name_a, .arch = "amd64", .layers = chain_base, .n_layers = 1};
-	_cleanup_free_ char *file = path_join(dir, "stream.tar"), *split = path_join(paths[4], "tar-split.gz"),
-			    *aside = path_join(paths[4], "aside");
-	struct stream_job j = {.write = write_plan, .file = file};
+	const char *split = scratch_path("base.index/tar-split.gz"), *aside = scratch_path("base.index/aside");
 	plan = store_plan(&(struct store_spec){.images = &s, .n_images = 1}, &e);
 	assert_int_equal(rename(split, aside), 0);
-	assert_int_equal(ns_call(stream_in_namespace, &j, &bad), -1);
+	assert_int_equal(stream_make(write_plan, scratch_path("stream.tar"), &bad), -1);
 	assert_int_equal(rename(aside, split), 0);
 	store_free(plan);
 	_cleanup_free_ char *want = xasprintf("%s: No such file or directory", split);
@@ -204,5 +164,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_store), cmocka_unit_test(names),
 		cmocka_unit_test(missing_index), cmocka_unit_test(no_tar_split),
 		cmocka_unit_test(changed_since_indexed)};
-	return cmocka_run_group_tests_name("store", tests, setup, teardown);
+	return cmocka_run_group_tests_name("store", tests, setup, scratch_teardown);
 }

@@ -95,3 +95,19 @@ static inline void stream_expect(const char *text, const char *name)
 		fail_msg("%s", e.msg);
 	assert_string_equal(text, want);
 }
+
+/* Write the stream into `file` (of the scratch directory), in the namespace. */
+static inline int stream_make(int (*write)(struct tar_out *t, struct err *err), const char *file, struct err *err)
+{
+	return ns_call(stream_in_namespace, &(struct stream_job){.write = write, .file = file}, err);
+}
+
+/* The same, and compare its listing with the golden one. */
+static inline void stream_golden(int (*write)(struct tar_out *t, struct err *err), const char *file, const char *name)
+{
+	_cleanup_err_ struct err e = ERR_INIT;
+	if (stream_make(write, file, &e) < 0)
+		fail_msg("%s", e.msg);
+	_cleanup_free_ char *text = stream_list(file);
+	stream_expect(text, name);
+}

@@ -17,9 +17,9 @@
 
 static char fix_base[4096];
 
-static inline void fix_root(const char *dir)
+static inline void fix_root(const char *at)
 {
-	snprintf(fix_base, sizeof fix_base, "%s", dir);
+	snprintf(fix_base, sizeof fix_base, "%s", at);
 }
 #define FIX_PATH(rel)                                                                                                  \
 	char path_[8192];                                                                                              \

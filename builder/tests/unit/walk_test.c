@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "scratch.h"
 #include "tree/walk.h"
 #include "treefix.h"
 #include <cmocka.h>
@@ -14,28 +15,6 @@
 #include <sys/un.h>
 
 #define EPOCH 2000000000
-
-static char *dir;
-
-static int setup(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-walk-", &e);
-	if (!dir)
-		fprintf(stderr, "%s\n", e.msg);
-	return dir ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-	free(dir);
-	return r;
-}
 
 /* What one test walks, and how. */
 struct listing {
@@ -415,7 +394,7 @@ static void refuses_equals(void **state)
 	expect_error(&l, ERR_VERIFY, "f: attribute user.a=b: no archive can hold a name with =");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -237,7 +237,10 @@ static int fill(const struct scope *s, const struct container_def *d, struct con
 	return 0;
 }
 
-int plan_containers(struct planner *pl, struct err *err)
+typedef int (*container_fn)(const struct scope *s, const struct container_def *d, struct container *c, struct err *err);
+
+/* All instances of all containers of all services, in the appliance's order. */
+static int for_each_container(struct planner *pl, container_fn fn, struct err *err)
 {
 	for (size_t i = 0; i < pl->n_svcs; i++) {
 		struct psvc *svc = &pl->svcs[i];
@@ -245,25 +248,24 @@ int plan_containers(struct planner *pl, struct err *err)
 			for (size_t m = 0; m < svc->count[k]; m++) {
 				struct container *c = &pl->a->containers.v[svc->first[k] + m];
 				struct scope s = {.pl = pl, .svc = svc, .container = c};
-				if (fill(&s, &svc->def->containers.v[k], c, err) < 0)
+				if (fn(&s, &svc->def->containers.v[k], c, err) < 0)
 					return -1;
 			}
 	}
 	return 0;
 }
 
+int plan_containers(struct planner *pl, struct err *err)
+{
+	return for_each_container(pl, fill, err);
+}
+
+static int fill_files(const struct scope *s, const struct container_def *d, struct container *c, struct err *err)
+{
+	return render_files(s, &d->files, s->svc->def->dir, false, &c->files, err);
+}
+
 int plan_files(struct planner *pl, struct err *err)
 {
-	for (size_t i = 0; i < pl->n_svcs; i++) {
-		struct psvc *svc = &pl->svcs[i];
-		for (size_t k = 0; k < svc->def->containers.n; k++)
-			for (size_t m = 0; m < svc->count[k]; m++) {
-				struct container *c = &pl->a->containers.v[svc->first[k] + m];
-				struct scope s = {.pl = pl, .svc = svc, .container = c};
-				if (render_files(&s, &svc->def->containers.v[k].files, svc->def->dir, false, &c->files,
-					    err) < 0)
-					return -1;
-			}
-	}
-	return 0;
+	return for_each_container(pl, fill_files, err);
 }

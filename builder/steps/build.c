@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "base/str.h"
 #include "boot/initrd.h"
 #include "steps/image.h"
 #include "steps/output.h"
@@ -22,7 +23,8 @@ struct build {
 	struct trees trees;
 	struct image_steps image;
 	struct users users;
-	char wired[HASH_HEX]; /* of what wire_make gives, the version left out */
+	char wired[HASH_HEX]; /* of what wire_make gives */
+	struct strvec hashed; /* sources of its files, each followed by its digest: they may be large */
 	char *version;
 };
 
@@ -76,6 +78,21 @@ static int run_trees(struct build *b, struct err *err)
 	return r;
 }
 
+/* The digest of a source, read once however often the wiring is made. Borrowed from `b`. */
+static const char *source_hash(struct build *b, const char *source, struct err *err)
+{
+	char hex[HASH_HEX];
+
+	for (size_t i = 0; i < b->hashed.n; i += 2)
+		if (str_eq(b->hashed.v[i], source))
+			return b->hashed.v[i + 1];
+	if (hash_file(source, hex, err) < 0)
+		return NULL;
+	strvec_add(&b->hashed, source);
+	strvec_add(&b->hashed, hex);
+	return b->hashed.v[b->hashed.n - 1];
+}
+
 /* What the wiring says, hashed without writing it: milliseconds, so that it needs no step of its own. */
 static int hash_wired(struct build *b, struct err *err)
 {
@@ -90,8 +107,8 @@ static int hash_wired(struct build *b, struct err *err)
 		hash_field(h, f->target);
 		hash_field_u64(h, ((uint64_t)f->uid << 32) | f->gid);
 		hash_field_u64(h, f->mode);
-		char hex[HASH_HEX] = "";
-		if (f->source && hash_file(f->source, hex, err) < 0) {
+		const char *hex = f->source ? source_hash(b, f->source, err) : "";
+		if (!hex) {
 			hash_end(h, b->wired);
 			return err_wrap(err, "file %s of the image", f->path);
 		}
@@ -106,7 +123,8 @@ static int hash_wired(struct build *b, struct err *err)
 
 /*
  * The version: the day of the lock and six digits of a hash over everything that goes in. Same inputs, same version;
- * a later lock sorts later (systemd-boot and systemd-sysupdate compare versions).
+ * a later lock sorts later (systemd-boot and systemd-sysupdate compare versions). The wiring goes in without it, and
+ * is made once more with it, as some of its files say the version.
  */
 static int set_version(struct build *b, struct err *err)
 {
@@ -239,6 +257,7 @@ static void release(struct build *b)
 	image_steps_release(&b->image);
 	graph_release(&b->g);
 	trees_release(&b->trees);
+	strvec_release(&b->hashed);
 	free(b->version);
 }
 

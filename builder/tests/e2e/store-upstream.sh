@@ -28,6 +28,8 @@ ln "$made/srv/large" "$made/srv/larger"
 chmod 3701 "$made/srv/sticky"
 chown 4:5 "$made/srv/empty"
 setfattr -n user.added -v value "$made/srv/note"
+# Fractions of seconds would be rounded by umoci, cut off by squashfs.
+find "$made" -newermt 2021-01-01 -exec touch -h -d @1610000000 {} +
 check 'umoci packs a layer' umoci repack --image "$layout:made" "$scratch/made"
 python3 "$images" wrap "$layout" made registry.example/made:1
 chmod -R a+rX "$layout"

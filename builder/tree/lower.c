@@ -1,153 +1,23 @@
 #include "tree/lower.h"
 #include "base/path.h"
+#include "tree/lower_dir.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_LINKS = 40, LIST_MAX = 64 << 20 };
+enum { LIST_MAX = 64 << 20 };
 
 struct diversion {
 	char *from, *to, *package;
 };
 struct builder {
 	struct package_list *all;
-	size_t now;	  /* index of the package being linked */
-	int root;	  /* lower/ */
-	VEC(int) parents; /* layers below, nearest first */
+	size_t now; /* index of the package being linked */
+	struct lower_tree tree;
 	VEC(struct diversion) diversions;
-	unsigned depth; /* links followed */
 };
-
-static int open_dir(int at, const char *path)
-{
-	return openat(at, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
-}
-
-/* What the layers below have at `path` (resolved, relative). Fills *layer with the descriptor of the layer. */
-static bool below(const struct builder *b, const char *path, struct stat *st, int *layer)
-{
-	for (size_t i = 0; i < b->parents.n; i++) {
-		if (fstatat(b->parents.v[i], path, st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		*layer = b->parents.v[i];
-		return !is_whiteout(st);
-	}
-	return false;
-}
-
-/* A directory of the tree: its resolved path and a descriptor in lower/. */
-struct place {
-	char *path;
-	int fd;
-};
-
-static void place_release(struct place *p)
-{
-	free(p->path);
-	if (p->fd >= 0)
-		close(p->fd);
-	*p = (struct place){.fd = -1};
-}
-
-static int place_open(struct builder *b, const char *path, struct place *out, struct err *err);
-
-/* Follow the link `target` that stands in directory `dir`. */
-static int follow(struct builder *b, const char *dir, const char *target, struct place *out, struct err *err)
-{
-	_cleanup_free_ char *path =
-		*target == '/' || !*dir ? xstrdup(target + strspn(target, "/")) : path_join(dir, target);
-
-	if (++b->depth > MAX_LINKS)
-		return err_set(err, ERR_VERIFY, "/%s: too many links", path);
-	int r = place_open(b, path, out, err);
-	b->depth--;
-	return r;
-}
-
-static int read_link(int at, const char *path, char *buf, size_t size)
-{
-	ssize_t n = readlinkat(at, path, buf, size - 1);
-
-	if (n < 0 || (size_t)n >= size - 1)
-		return -1;
-	buf[n] = 0;
-	return 0;
-}
-
-static int make_dir(int at, const char *name, const struct stat *like)
-{
-	if (mkdirat(at, name, 0755) < 0)
-		return -1;
-	if (fchownat(at, name, like->st_uid, like->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return -1;
-	return fchmodat(at, name, like->st_mode & 07777, 0);
-}
-
-/* The directory `name` in `dir`, made like the one below, or like `like`, where there is none. */
-static int enter(struct builder *b, const struct place *dir, const char *name, const struct stat *like,
-	struct place *out, struct err *err)
-{
-	_cleanup_free_ char *path = *dir->path ? path_join(dir->path, name) : xstrdup(name);
-	char target[4096];
-	struct stat st;
-	int layer = dir->fd;
-	bool own = fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	bool there = own || below(b, path, &st, &layer);
-
-	if (there && S_ISLNK(st.st_mode)) {
-		if (read_link(own ? dir->fd : layer, own ? name : path, target, sizeof target) < 0)
-			return err_sys(err, errno, "read link /%s", path);
-		return follow(b, dir->path, target, out, err);
-	}
-	if (there && !S_ISDIR(st.st_mode))
-		return err_set(err, ERR_RESOLVE, "package %s has the directory /%s, which is a file of another package",
-			b->all->pkgs.v[b->now].name, path);
-	if (!own && make_dir(dir->fd, name, there ? &st : like) < 0)
-		return err_sys(err, errno, "make /%s", path);
-	out->fd = open_dir(dir->fd, name);
-	if (out->fd < 0)
-		return err_sys(err, errno, "open /%s", path);
-	out->path = steal(path);
-	return 0;
-}
-
-/* Any path, component by component, from the root. */
-static int place_open(struct builder *b, const char *path, struct place *out, struct err *err)
-{
-	static const struct stat plain = {.st_mode = 0755};
-	struct strvec parts = STRVEC_INIT;
-	struct place at = {.path = xstrdup(""), .fd = open_dir(b->root, "")};
-	int rc = at.fd < 0 ? err_sys(err, errno, "open the root") : 0;
-
-	str_split(&parts, path, "/");
-	for (size_t i = 0; rc == 0 && i < parts.n; i++) {
-		struct place next = {.fd = -1};
-		if (strcmp(parts.v[i], ".") == 0)
-			continue;
-		if (strcmp(parts.v[i], "..") == 0) {
-			_cleanup_free_ char *up = path_dir(at.path);
-			rc = place_open(b, strcmp(up, ".") == 0 ? "" : up, &next, err);
-		} else {
-			rc = enter(b, &at, parts.v[i], &plain, &next, err);
-		}
-		place_release(&at);
-		at = next;
-	}
-	strvec_release(&parts);
-	if (rc < 0) {
-		place_release(&at);
-		return -1;
-	}
-	*out = at;
-	return 0;
-}
 
 static struct package *owner_of(struct builder *b, const char *path)
 {
@@ -191,18 +61,18 @@ static int diverted(struct builder *b, int srcfd, const char *name, const char *
 		if (strcmp(d->from, path) != 0 || strcmp(d->package, p->name) == 0)
 			continue;
 		_cleanup_free_ char *dir = path_dir(d->to);
-		struct place at = {.fd = -1};
-		if (place_open(b, dir, &at, err) < 0)
+		struct lower_dir at = {.fd = -1};
+		if (lower_dir_open(&b->tree, dir, &at, err) < 0)
 			return -1;
 		int r = linkat(srcfd, name, at.fd, path_base(d->to), 0) < 0 ? err_sys(err, errno, "link %s", d->to) : 1;
-		place_release(&at);
+		lower_dir_release(&at);
 		return r;
 	}
 	return 0;
 }
 
 static int link_file(
-	struct builder *b, int srcfd, const char *name, const struct place *dst, const char *path, struct err *err)
+	struct builder *b, int srcfd, const char *name, const struct lower_dir *dst, const char *path, struct err *err)
 {
 	struct stat st, src;
 	int layer, r = diverted(b, srcfd, name, path, err);
@@ -213,7 +83,7 @@ static int link_file(
 	_cleanup_free_ char *at = *dst->path ? path_join(dst->path, name) : xstrdup(name);
 	if (fstatat(srcfd, name, &src, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, errno, "read %s", path);
-	if (S_ISLNK(src.st_mode) && below(b, at, &st, &layer) && S_ISDIR(st.st_mode))
+	if (S_ISLNK(src.st_mode) && lower_below(&b->tree, at, &st, &layer) && S_ISDIR(st.st_mode))
 		return 0;
 	if (linkat(srcfd, name, dst->fd, name, 0) == 0)
 		return 0;
@@ -225,7 +95,7 @@ static int link_file(
 }
 
 /* Everything in directory `srcfd` of a package, whose path in it is `path`, into `dst`. */
-static int link_dir(struct builder *b, int srcfd, const struct place *dst, const char *path, struct err *err)
+static int link_dir(struct builder *b, int srcfd, const struct lower_dir *dst, const char *path, struct err *err)
 {
 	DIR *d = fdopendir(fcntl(srcfd, F_DUPFD_CLOEXEC, 3));
 	int rc = d ? 0 : err_sys(err, errno, "read %s", path);
@@ -235,16 +105,16 @@ static int link_dir(struct builder *b, int srcfd, const struct place *dst, const
 			continue;
 		_cleanup_free_ char *sub = xasprintf("%s/%s", path, e->d_name);
 		_cleanup_fd_ int child =
-			e->d_type == DT_DIR || e->d_type == DT_UNKNOWN ? open_dir(srcfd, e->d_name) : -1;
-		struct place next = {.fd = -1};
+			e->d_type == DT_DIR || e->d_type == DT_UNKNOWN ? lower_open_at(srcfd, e->d_name) : -1;
+		struct lower_dir next = {.fd = -1};
 		struct stat st;
 		if (child < 0)
 			rc = link_file(b, srcfd, e->d_name, dst, sub, err);
 		else if (fstat(child, &st) < 0)
 			rc = err_sys(err, errno, "read %s", sub);
-		else if ((rc = enter(b, dst, e->d_name, &st, &next, err)) == 0)
+		else if ((rc = lower_dir_enter(&b->tree, dst, e->d_name, &st, &next, err)) == 0)
 			rc = link_dir(b, child, &next, sub, err);
-		place_release(&next);
+		lower_dir_release(&next);
 	}
 	if (d)
 		closedir(d);
@@ -264,8 +134,9 @@ static int merge_usr(struct builder *b, uint64_t epoch, struct err *err)
 			return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		_cleanup_free_ char *target = path_join("usr", dirs[i]);
-		if (!below(b, dirs[i], &st, &layer) && (symlinkat(target, b->root, dirs[i]) < 0 ||
-							       utimensat(b->root, dirs[i], t, AT_SYMLINK_NOFOLLOW) < 0))
+		if (!lower_below(&b->tree, dirs[i], &st, &layer) &&
+			(symlinkat(target, b->tree.root, dirs[i]) < 0 ||
+				utimensat(b->tree.root, dirs[i], t, AT_SYMLINK_NOFOLLOW) < 0))
 			return err_sys(err, errno, "make link /%s", dirs[i]);
 	}
 	return 0;
@@ -273,24 +144,26 @@ static int merge_usr(struct builder *b, uint64_t epoch, struct err *err)
 
 static int link_all(struct builder *b, const struct tree_job *job, struct err *err)
 {
-	struct place info = {.fd = -1};
+	struct lower_dir info = {.fd = -1};
 	int rc = merge_usr(b, job->epoch, err);
 
 	for (b->now = 0; rc == 0 && b->now < b->all->pkgs.n; b->now++) {
 		const struct package *p = &b->all->pkgs.v[b->now];
 		if (p->by_dpkg)
 			continue;
+		b->tree.package = p->name;
 		_cleanup_free_ char *data = path_join(p->dir, "data");
 		_cleanup_fd_ int src = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		struct place root = {.path = xstrdup(""), .fd = open_dir(b->root, "")};
+		struct lower_dir root = {.path = xstrdup(""), .fd = lower_open_at(b->tree.root, "")};
 		rc = src < 0 || root.fd < 0 ? err_sys(err, errno, "open %s", data) : link_dir(b, src, &root, "", err);
-		place_release(&root);
+		lower_dir_release(&root);
 	}
+	b->tree.package = "dpkg"; /* its database */
 	if (rc == 0)
-		rc = place_open(b, "var/lib/dpkg/info", &info, err);
+		rc = lower_dir_open(&b->tree, "var/lib/dpkg/info", &info, err);
 	if (rc == 0)
 		rc = info_link(b->all, info.fd, job->epoch, err);
-	place_release(&info);
+	lower_dir_release(&info);
 	return rc;
 }
 
@@ -304,7 +177,7 @@ static int set_dir_times(int fd, struct timespec t, struct err *err)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 			(e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
 			continue;
-		_cleanup_fd_ int child = open_dir(fd, e->d_name);
+		_cleanup_fd_ int child = lower_open_at(fd, e->d_name);
 		if (child >= 0)
 			rc = set_dir_times(child, t, err);
 	}
@@ -318,9 +191,9 @@ static int set_dir_times(int fd, struct timespec t, struct err *err)
 /* Three lines each: path, where to, package (":" for the administrator). */
 static int read_diversions(struct builder *b, struct err *err)
 {
-	for (size_t i = 0; i < b->parents.n; i++) {
+	for (size_t i = 0; i < b->tree.parents.n; i++) {
 		_cleanup_fd_ int fd =
-			openat(b->parents.v[i], "var/lib/dpkg/diversions", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+			openat(b->tree.parents.v[i], "var/lib/dpkg/diversions", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;
 		_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
@@ -345,30 +218,30 @@ static void builder_release(struct builder *b)
 		free(b->diversions.v[i].to);
 		free(b->diversions.v[i].package);
 	}
-	for (size_t i = 0; i < b->parents.n; i++)
-		close(b->parents.v[i]);
+	for (size_t i = 0; i < b->tree.parents.n; i++)
+		close(b->tree.parents.v[i]);
 	vec_release(&b->diversions);
-	vec_release(&b->parents);
-	cleanup_fd(&b->root);
+	vec_release(&b->tree.parents);
+	cleanup_fd(&b->tree.root);
 }
 
 static int open_all(struct builder *b, const struct tree_job *job, const char *lower, struct err *err)
 {
-	b->root = open(lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->root < 0)
+	b->tree.root = open(lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->tree.root < 0)
 		return err_sys(err, errno, "open %s", lower);
 	for (const char *const *p = job->parents; p && *p; p++) {
 		int fd = open(*p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			return err_sys(err, errno, "open tree %s", *p);
-		vec_push(&b->parents, fd);
+		vec_push(&b->tree.parents, fd);
 	}
 	return read_diversions(b, err);
 }
 
 int lower_build(const struct tree_job *job, struct package_list *l, struct err *err)
 {
-	struct builder b = {.all = l, .root = -1};
+	struct builder b = {.all = l, .tree = {.root = -1}};
 	_cleanup_free_ char *lower = path_join(job->outdir, "lower");
 
 	if (mkdir(lower, 0755) < 0)
@@ -377,7 +250,7 @@ int lower_build(const struct tree_job *job, struct package_list *l, struct err *
 	if (rc == 0)
 		rc = link_all(&b, job, err);
 	if (rc == 0)
-		rc = set_dir_times(b.root, (struct timespec){.tv_sec = (time_t)job->epoch}, err);
+		rc = set_dir_times(b.tree.root, (struct timespec){.tv_sec = (time_t)job->epoch}, err);
 	builder_release(&b);
 	return rc;
 }

@@ -71,6 +71,7 @@ else
         runuser -u "$user" -- env KILN_DATA="$home/kiln" "$home/kiln.bin" build "$home/kiln/qemu-test/profiles/tiny.yaml" \
         --cache "$home/cache" --out "$home/out" -j 2 --offline
     same 'an ordinary user: the same SHA-256' "$want" "$(sum "$home/out/tiny.raw")"
+    check 'an ordinary user verifies the cache' runuser -u "$user" -- "$home/kiln.bin" cache verify --cache "$home/cache"
     # Trees of sub-ids cannot be removed from outside their namespace but by root.
     rm -rf "$home/cache"
 fi

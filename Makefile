@@ -121,14 +121,17 @@ $(B)/tools/%: builder/tests/tools/%.c $(B)/libkiln.a
 
 unit: $(UNIT_BIN) $(TOOL_BIN)
 
-# libFuzzer targets, with clang: `make fuzz` builds them, `make fuzz SECONDS=60` runs each for so long as well.
+# libFuzzer targets, with clang: `make fuzz` builds them, `make fuzz SECONDS=60` runs each for so long as well. Nothing is
+# inlined, so that builder/tests/e2e/fuzz.sh sees by name what their seeds reach.
 FUZZ_SRC  := $(sort $(wildcard builder/tests/fuzz/*_fuzz.c))
-FUZZ_BIN  := $(FUZZ_SRC:builder/tests/fuzz/%.c=$(B)/%)
-$(B)/%_fuzz: builder/tests/fuzz/%_fuzz.c $(B)/libkiln.a
+FUZZ_BIN  := $(FUZZ_SRC:builder/tests/fuzz/%.c=$(B)/fuzz/%)
+$(B)/fuzz/%: builder/tests/fuzz/%.c $(B)/libkiln.a
 	@echo "  FUZZ    $@"
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(B)/libkiln.a $(ALL_LIBS) $(LDFLAGS)
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang SANITIZE=address,undefined,fuzzer-no-link B=build-fuzz fuzz-targets
+	@$(MAKE) --no-print-directory CC=clang SANITIZE=address,undefined,fuzzer-no-link CFLAGS='-O1 -g -fno-inline' \
+	    B=build-fuzz fuzz-targets
 	@[ -z "$(SECONDS)" ] || builder/tests/fuzz/run build-fuzz $(SECONDS)
 fuzz-targets: $(FUZZ_BIN)
 
@@ -173,7 +176,7 @@ check-installed:
 check-full: deps
 	@$(MAKE) --no-print-directory $(JOBS) all agent unit
 	@$(MAKE) --no-print-directory lint
-	@builder/tests/run full $(B) $(T)
+	@$(if $(SECONDS),KILN_FUZZ_SECONDS=$(SECONDS)) builder/tests/run full $(B) $(T)
 
 SCRIPTS   := $(shell git ls-files 2>/dev/null | grep -E '\.(sh|bash)$$|^builder/scripts/|^builder/tests/run$$|^\.ci/run$$')
 C_FILES   := $(shell git ls-files 'builder/*.[ch]' 2>/dev/null)

@@ -16,10 +16,14 @@ cleanups=()
 at_exit() { # COMMAND ARG...: run at the end, the last one first
     cleanups+=("$(printf '%q ' "$@")")
 }
+# remove_all PATH...: trees too, whose owners are sub-ids when an ordinary user made them
+remove_all() {
+    if [ "$(id -u)" -eq 0 ]; then rm -rf "$@"; else rm -rf "$@" 2>/dev/null || unshare --map-root-user --map-auto rm -rf "$@"; fi
+}
 finish() {
     local i
     for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}" || true; done
-    rm -rf "$scratch"
+    remove_all "$scratch"
     echo "1..$tests"
     [ "$bad" -eq 0 ] || exit 1
 }
@@ -38,6 +42,11 @@ skip() { # NAME REASON
     tests=$((tests + 1))
     echo "ok $tests - $1 # SKIP $2"
 }
+# can_sanitize COMPILER: it makes programs with AddressSanitizer and UBSan that run here
+can_sanitize() {
+    command -v "$1" >/dev/null && "$1" -fsanitize=address,undefined -x c -o "$scratch/probe" - <<<'int main(void) { return 0; }' &&
+        "$scratch/probe"
+} >/dev/null 2>&1
 # check NAME COMMAND ARG...: passes when the command does; what it printed is shown when it does not
 check() {
     local name=$1 said

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "deb/archive.h"
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -27,8 +28,10 @@ static void wrap(struct strbuf *out, const uint8_t *data, size_t size)
 {
 	static const char zeros[1024];
 
-	if (!size || *data == 0) {
-		strbuf_add(out, data, size);
+	if (!size)
+		return;
+	if (*data == 0) {
+		strbuf_add(out, data + 1, size - 1);
 		return;
 	}
 	strbuf_adds(out, "!<arch>\n");
@@ -44,10 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT;
 	_cleanup_fd_ int fd = memfd_create("deb", MFD_CLOEXEC);
 	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
-	char dir[] = "/tmp/kiln-fuzz-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	_cleanup_free_ char *dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-fuzz-", &e);
 
 	wrap(&deb, data, size);
-	if (fd < 0 || fd_write_all(fd, strbuf_cstr(&deb), deb.len) < 0 || !mkdtemp(dir))
+	if (fd < 0 || fd_write_all(fd, strbuf_cstr(&deb), deb.len) < 0 || !dir)
 		return 0;
 	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	(void)deb_unpack(path, NULL, dirfd, &e);

@@ -1,15 +1,19 @@
 /*
- * libFuzzer: YAML from outside, bound by the tables of services, profiles and firmware sets; and runtime text. Whatever
- * the bytes, the answer is a result or an error with a text.
+ * libFuzzer: YAML from outside, bound by the tables of services, profiles, scenarios and firmware sets; and runtime
+ * text. Whatever the bytes, the answer is a result or an error with a text.
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "config/firmware.h"
 #include "config/profile.h"
+#include "config/scenario.h"
 #include "config/service.h"
 #include "config/yaml.h"
 #include "plan/rt.h"
 #include "plan/toml.h"
 #include <stdint.h>
+#include <sys/mman.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +30,20 @@ static void fuzz_tables(struct arena *arena, const char *text, size_t len)
 		if (ok != !err.msg)
 			abort();
 	}
+}
+
+/* Those that are only read as files: from one in memory. */
+static void fuzz_files(struct arena *arena, const char *text, size_t len)
+{
+	_cleanup_err_ struct err err = ERR_INIT, second = ERR_INIT;
+	_cleanup_fd_ int fd = memfd_create("yaml", MFD_CLOEXEC);
+	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
+	if (fd < 0 || fd_write_all(fd, text, len) < 0)
+		abort();
+	if (!scenario_load(arena, path, "fuzz.yaml", &err) != !!err.msg)
+		abort();
+	if (!firmware_load(arena, path, "fuzz.yaml", &second) != !!second.msg)
+		abort();
 }
 
 static void fuzz_runtime_text(struct arena *arena, const char *text)
@@ -49,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *problem;
 	const char *text = arena_strndup(&arena, (const char *)data, size);
 	fuzz_tables(&arena, (const char *)data, size);
+	fuzz_files(&arena, (const char *)data, size);
 	yaml_check((const char *)data, size, &line, &column, &problem);
 	toml_check(text, &line, &problem);
 	if (size < 4096)

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Real programs as upstream images: laid out, started, pushed to a registry with TLS and a password, pulled by skopeo.
+# level: full
+#
+# What is fetched and built stays in $KILN_FIXTURES (default ~/.cache/kiln-fixtures) for the next run.
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+# shellcheck disable=SC2154 # of lib.bash
+make=$repo/qemu-test/fixtures/make registry=$repo/qemu-test/fixtures/registry
+reg=$scratch/registry
+for tool in docker-registry skopeo umoci jq openssl; do
+    command -v $tool >/dev/null || { skip 'fixtures' "needs $tool: apt-get install $tool"; exit 0; }
+done
+
+# What says why it cannot be done.
+refused 'an unknown fixture' 2 'make: no fixture nosuch; --list names them' "$make" nosuch
+mkdir "$scratch/bin"
+for tool in bash sh cat cut dirname env flock grep id mkdir printf realpath rm sed sha256sum sort; do
+    ln -s "$(command -v $tool)" "$scratch/bin/$tool"
+done
+same 'without its tool a fixture is skipped, with the reason' $'traefik\tskipped\tneeds pip3: apt-get install python3-pip\nstatus 3' \
+    "$(KILN_FIXTURES=$scratch/none PATH=$scratch/bin "$make" traefik; echo "status $?")"
+
+check 'the registry starts' "$registry" start "$reg" --parent $$
+at_exit "$registry" stop "$reg"
+address=$(cat "$reg/address") || exit
+
+names=(traefik valkey oauth2-proxy)
+nice -n 19 "$make" --push "$reg" --run "${names[@]}" >"$scratch/made"
+sed 's/^/# /' "$scratch/made"
+field() { awk -F '\t' -v n="$1" -v f="$2" '$1 == n {print $f}' "$scratch/made"; }
+insp() { skopeo inspect --cert-dir "$reg/certs" "$@"; }
+
+for n in "${names[@]}"; do
+    image=$(field "$n" 3) digest=$(field "$n" 4)
+    case $(field "$n" 2) in
+    made) ok "$n is made, starts and serves" ;;
+    skipped) skip "$n" "$image"; continue ;;
+    *) not_ok "$n is made, starts and serves" "$(cat "$scratch/made")"; continue ;;
+    esac
+    at=docker://$address/$image
+    same "$n: the registry has the index as it was made" "$digest" \
+        "sha256:$(insp --authfile "$reg/auth.json" --raw "$at" | sha256sum | cut -d' ' -f1)"
+    check "$n: pulled with the password" skopeo copy --quiet --all --authfile "$reg/auth.json" --src-cert-dir "$reg/certs" "$at" "oci:$scratch/$n:x"
+    check "$n: unpacked" umoci --log=error unpack --image "$scratch/$n:x" "$scratch/$n.bundle"
+    insp --authfile "$reg/auth.json" --config "$at" >"$scratch/$n.json"
+done
+
+# The same input, the same image.
+n=traefik
+if [ "$(field $n 2)" = made ]; then
+    at=docker://$address/$(field $n 3)
+    no_password=$(insp --no-creds --raw "$at" 2>&1)
+    same 'no password, no image' 1 "$(grep -c 'authentication required' <<<"$no_password")"
+    wrong_password=$(insp --creds fixture:wrong --raw "$at" 2>&1)
+    same 'a wrong password, no image' 1 "$(grep -ciE 'unauthorized|authentication required|invalid username/password' <<<"$wrong_password")"
+    no_ca=$(skopeo inspect --authfile "$reg/auth.json" --raw "$at" 2>&1)
+    same 'without its CA it is not trusted' 1 "$(grep -c 'x509: certificate signed by unknown authority' <<<"$no_ca")"
+    mkdir "$scratch/again"
+    ln -s "$(realpath "${KILN_FIXTURES:-${XDG_CACHE_HOME:-$HOME/.cache}/kiln-fixtures}")/fetched" "$scratch/again/fetched"
+    same 'laid out again it has the same digest' "$(field $n 4)" "$("$make" --cache "$scratch/again" $n | cut -f 4)"
+    rm -rf "$scratch/again"
+fi
+
+config() { [ ! -e "$scratch/$1.json" ] || same "$1: $2" "$4" "$(jq -c "$3" "$scratch/$1.json")"; }
+config traefik 'runs as root by its entry point' '[.config.User, .config.Entrypoint, .config.Cmd]' '[null,["/entrypoint.sh"],["traefik"]]'
+config valkey 'entry point, port and volume' '[.config.Entrypoint, .config.ExposedPorts, .config.Volumes]' \
+    '[["docker-entrypoint.sh"],{"6379/tcp":{}},{"/data":{}}]'
+config valkey 'two layers' '.rootfs.diff_ids | length' 2
+config oauth2-proxy 'user and entry point' '[.config.User, .config.Entrypoint]' '["65532",["/bin/oauth2-proxy"]]'
+# programs IMAGE NAME...: those of them that it has
+programs() {
+    local root=$scratch/$1.bundle/rootfs p
+    shift
+    for p in "$@"; do
+        find "$root" -path "*bin/$p" -printf '%P\n'
+    done | sort | tr '\n' ' '
+}
+if [ -d "$scratch/oauth2-proxy.bundle" ]; then
+    same 'oauth2-proxy: no shell, no client' '' "$(programs oauth2-proxy sh bash dash ash busybox curl wget perl python3)"
+    same 'oauth2-proxy: one program' 'bin/oauth2-proxy ' "$(cd "$scratch/oauth2-proxy.bundle/rootfs" && find . -type f -perm -100 -printf '%P ')"
+fi
+[ ! -d "$scratch/traefik.bundle" ] || same 'traefik: busybox, no curl' 'bin/busybox bin/sh bin/wget ' "$(programs traefik sh bash busybox curl wget)"
+[ ! -d "$scratch/valkey.bundle" ] || same 'valkey: a shell, no client' 'usr/bin/bash usr/bin/dash usr/bin/sh ' "$(programs valkey sh bash dash curl wget)"
+
+# It ends with who asked for it.
+sleep 2 &
+"$registry" start "$scratch/short" --parent $! >"$scratch/address" 2>&1
+wait $!
+pid=$(cat "$scratch/short/pid")
+for ((i = 0; i < 50; i++)); do
+    [ -e "/proc/$pid" ] || break
+    sleep 0.1
+done
+IFS=: read -r host port <"$scratch/address"
+if [ ! -e "/proc/$pid" ] && ! (: >"/dev/tcp/$host/$port") 2>/dev/null; then ok 'the registry ends with its parent'; else not_ok 'the registry ends with its parent' "$(cat "$scratch/short/log")"; fi

@@ -74,6 +74,13 @@ test_cache() {
     mkdir -p "$build/test-cache"
     (cd "$build/test-cache" && pwd)
 }
+# data_copy DIR: kiln's data where every user can read it; the repository itself may lie in a private directory
+data_copy() {
+    mkdir -p "$1/builder"
+    cp -r "$repo"/{overlays,profiles,firmware,qemu-test} "$1/"
+    cp -r "$repo"/builder/{base,target} "$1/builder/"
+    chmod -R a+rX "$1"
+}
 # profile_file NAME: of a shipped or a test profile
 profile_file() {
     local f

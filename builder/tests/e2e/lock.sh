@@ -34,10 +34,11 @@ check 'updates and security are among the sources' \
 
 if [ "$(id -u)" = 0 ]; then
     mkdir "$scratch/user" && chown 65534:65534 "$scratch/user"
-    cp "$tiny" "$scratch/user/tiny.yaml" && chmod 644 "$scratch/user/tiny.yaml"
     cp "$kiln" "$scratch/kiln"
+    data_copy "$scratch/data"
+    sed "s#$repo#$scratch/data#" "$tiny" >"$scratch/user/tiny.yaml" && chmod 644 "$scratch/user/tiny.yaml"
     check 'kiln lock as an ordinary user' setpriv --reuid 65534 --regid 65534 --clear-groups \
-        env HOME="$scratch/user" "$scratch/kiln" -q lock "$scratch/user/tiny.yaml" --cache "$scratch/user/cache"
+        env HOME="$scratch/user" KILN_DATA="$scratch/data" "$scratch/kiln" -q lock "$scratch/user/tiny.yaml" --cache "$scratch/user/cache"
     check 'the same bytes for an ordinary user' cmp "$scratch/user/tiny.lock" "$scratch/first.lock"
 else
     skip 'kiln lock as another user' 'this test does not run as root'

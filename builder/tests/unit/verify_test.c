@@ -199,7 +199,7 @@ static void test_cache(void **state)
 	put(STEP_2 "/out", "");
 	put(PACKAGE "/data/x", "y");
 	works(verify_cache(c, 2, &r, &err), &err);
-	_cleanup_free_ char *want = xasprintf("sha256/%s\n%s\n%s", rotten, STEP_2 + 6, PACKAGE + 6);
+	_cleanup_free_ char *want = xasprintf("sha256/%s\n%s\n%s", rotten, &STEP_2[6], &PACKAGE[6]);
 	assert_damaged(&r, want);
 	verify_release(&r);
 	assert_false(path_exists(blob));

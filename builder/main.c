@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{"run", cmd_run},
 	{"test", cmd_test},
 	{"inspect", cmd_inspect},
+	{"image", cmd_image},
 	{"cache", cmd_cache},
 	{NULL, NULL},
 };

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cmd/cmd.h"
 #include "lock/lock.h"
+#include "oci/source.h"
 #include "steps/inputs.h"
 
 int cmd_fetch(int argc, char **argv, struct err *err)
@@ -24,16 +25,26 @@ int cmd_fetch(int argc, char **argv, struct err *err)
 		bytes += p->size;
 		fetched += cache_has(cache, p->sha256, p->size) ? 0 : p->size;
 	}
-	if (lock_fetch(&lock, cache, &(struct download_opts){.offline = cmd_globals.offline}, err) < 0)
+	for (size_t i = 0; i < lock.images.n; i++) {
+		uint64_t all;
+		fetched += source_missing(cache, &lock.images.v[i].pin, &all);
+		bytes += all;
+	}
+	struct download_opts opts = {.offline = cmd_globals.offline};
+	if (lock_fetch(&lock, cache, &opts, err) < 0 || lock_fetch_images(&lock, a, cache, &opts, err) < 0)
 		return -1;
 	if (cmd_globals.json) {
-		_cleanup_json_ json_t *j = json_pack("{s:I, s:I, s:I}", "packages", (json_int_t)lock.packages.n,
-			"bytes", (json_int_t)bytes, "fetched", (json_int_t)fetched);
+		_cleanup_json_ json_t *j =
+			json_pack("{s:I, s:I, s:I, s:I}", "packages", (json_int_t)lock.packages.n, "images",
+				(json_int_t)lock.images.n, "bytes", (json_int_t)bytes, "fetched", (json_int_t)fetched);
 		_cleanup_free_ char *text = json_canonical(j);
 		fputs(text, stdout);
 		return 0;
 	}
-	printf("%zu packages, %s, in the cache", lock.packages.n, str_bytes(bytes));
+	printf("%zu packages, ", lock.packages.n);
+	if (lock.images.n)
+		printf("%zu images, ", lock.images.n);
+	printf("%s, in the cache", str_bytes(bytes));
 	if (fetched)
 		printf("  (%s fetched)", str_bytes(fetched));
 	putchar(10);

@@ -12,6 +12,9 @@ static uint64_t total_size(const struct lock *l)
 
 	for (size_t i = 0; i < l->packages.n; i++)
 		n += l->packages.v[i].size;
+	for (size_t i = 0; i < l->images.n; i++)
+		for (size_t k = 0; k < l->images.v[i].pin.n_layers; k++)
+			n += l->images.v[i].pin.layers[k].blob.size;
 	return n;
 }
 
@@ -35,6 +38,25 @@ static json_t *changes(const struct lock *old, const struct lock *new)
 	return list;
 }
 
+/* The same of images, added to the list: [{"image", "from", "to"}], the digests of their manifests. */
+static void image_changes(json_t *list, const struct lock *old, const struct lock *new)
+{
+	size_t i = 0, k = 0;
+
+	while (i < old->images.n || k < new->images.n) {
+		const struct lock_image *a = i < old->images.n ? &old->images.v[i] : NULL;
+		const struct lock_image *b = k < new->images.n ? &new->images.v[k] : NULL;
+		int c = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
+		i += c <= 0;
+		k += c >= 0;
+		if (c == 0 && strcmp(a->pin.manifest.digest, b->pin.manifest.digest) == 0)
+			continue;
+		json_array_append_new(list,
+			json_pack("{s:s, s:s?, s:s?}", "image", c <= 0 ? a->name : b->name, "from",
+				c <= 0 ? a->pin.manifest.digest : NULL, "to", c >= 0 ? b->pin.manifest.digest : NULL));
+	}
+}
+
 static void print_changes(const json_t *list)
 {
 	json_t *c;
@@ -45,6 +67,8 @@ static void print_changes(const json_t *list)
 		const char *from = json_string_value(json_object_get(c, "from"));
 		const char *to = json_string_value(json_object_get(c, "to"));
 		const char *name = json_string_value(json_object_get(c, "package"));
+		if (!name)
+			name = json_string_value(json_object_get(c, "image"));
 		if (from && to)
 			printf("  %s  %s -> %s\n", name, from, to);
 		else
@@ -57,17 +81,19 @@ static void print_result(const char *path, const struct lock *l, const struct lo
 	uint64_t bytes = total_size(l);
 
 	if (cmd_globals.json) {
-		_cleanup_json_ json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "lock", path, "epoch",
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:O}", "lock", path, "epoch",
 			(json_int_t)l->epoch, "packages", (json_int_t)l->packages.n, "bytes", (json_int_t)bytes,
-			"trees", (json_int_t)l->sets.n, "changes", list);
+			"trees", (json_int_t)l->sets.n, "images", (json_int_t)l->images.n, "changes", list);
 		_cleanup_free_ char *text = json_canonical(j);
 		fputs(text, stdout);
 		return;
 	}
 	if (old->packages.n) /* a first lock would list everything */
 		print_changes(list);
-	printf("%s  %zu packages for %zu trees, %s%s\n", path, l->packages.n, l->sets.n, str_bytes(bytes),
-		json_array_size(list) ? "" : "  (unchanged)");
+	printf("%s  %zu packages for %zu trees, ", path, l->packages.n, l->sets.n);
+	if (l->images.n)
+		printf("%zu images, ", l->images.n);
+	printf("%s%s\n", str_bytes(bytes), json_array_size(list) ? "" : "  (unchanged)");
 }
 
 int cmd_lock(int argc, char **argv, struct err *err)
@@ -88,6 +114,7 @@ int cmd_lock(int argc, char **argv, struct err *err)
 		lock_resolve(a, cache, cmd_globals.offline, &lock, err) < 0 || lock_write(path, &lock, err) < 0)
 		return -1;
 	_cleanup_json_ json_t *list = changes(&old, &lock);
+	image_changes(list, &old, &lock);
 	print_result(path, &lock, &old, list);
 	return 0;
 }

@@ -82,7 +82,7 @@ static int take_lock(struct cache *c, int (*remove)(const char *path, struct err
 
 int cache_open(const char *dir, int (*remove)(const char *path, struct err *err), struct cache **ret, struct err *err)
 {
-	static const char *const parts[] = {"sha256", "partial", "tmp", "apt", "steps", "unpacked"};
+	static const char *const parts[] = {"sha256", "partial", "tmp", "apt", "steps", "unpacked", "images"};
 	_cleanup_free_ char *wanted = dir ? xstrdup(dir) : default_dir(err);
 	_cleanup_cache_ struct cache *c = NULL;
 
@@ -225,6 +225,45 @@ int cache_add_file(const struct cache *c, const char *path, char *ret_hex, struc
 		return 0;
 	unlink(tmp);
 	return -1;
+}
+
+int cache_add_bytes(const struct cache *c, const void *data, size_t len, char *ret_hex, struct err *err)
+{
+	_cleanup_fd_ int to = -1;
+	_cleanup_free_ char *tmp = NULL;
+
+	hash_bytes(data, len, ret_hex);
+	if (cache_has(c, ret_hex, len))
+		return 0;
+	tmp = cache_tmp_file(c, "add", &to, err);
+	if (!tmp)
+		return -1;
+	if (fd_write_all(to, data, len) < 0)
+		err_sys(err, errno, "write %s", tmp);
+	else if (cache_adopt(c, tmp, ret_hex, err) == 0)
+		return 0;
+	unlink(tmp);
+	return -1;
+}
+
+char *cache_read(const struct cache *c, const char *hex, uint64_t size, struct err *err)
+{
+	_cleanup_free_ char *path = cache_blob_path(c, hex);
+	char found[HASH_HEX];
+	size_t len;
+
+	if (!cache_has(c, hex, size))
+		return NULL;
+	_cleanup_free_ char *text = path_read(path, size, &len, err);
+	if (!text) {
+		err_wrap(err, "cache");
+		return NULL;
+	}
+	hash_bytes(text, len, found);
+	if (len == size && strncmp(found, hex, 64) == 0)
+		return steal(text);
+	cache_drop(c, hex, "its bytes have another SHA-256");
+	return NULL;
 }
 
 char *cache_tmp_dir(const struct cache *c, const char *prefix, struct err *err)

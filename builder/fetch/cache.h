@@ -50,6 +50,13 @@ void cache_drop(const struct cache *c, const char *hex, const char *why);
 int cache_adopt(const struct cache *c, const char *path, const char *hex, struct err *err);
 /* Hash and copy a file into the cache; its digest in ret_hex (65 bytes). */
 int cache_add_file(const struct cache *c, const char *path, char *ret_hex, struct err *err);
+/* The same with bytes that are in memory. */
+int cache_add_bytes(const struct cache *c, const void *data, size_t len, char *ret_hex, struct err *err);
+/*
+ * Read a small entry whole, hashed. NULL without an error when it is not there (or corrupt: then it is dropped with a
+ * warning). The caller frees it.
+ */
+char *cache_read(const struct cache *c, const char *hex, uint64_t size, struct err *err);
 
 /* A new directory, or the name of a new empty file, under CACHE/tmp. The caller frees the name and removes the thing.
  */

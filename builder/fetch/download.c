@@ -1,12 +1,12 @@
 #include "fetch/download.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "fetch/http.h"
 #include "fetch/transfer.h"
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 
-enum { PAUSE_MAX_MS = 60000, POLL_MS = 200 };
+enum { POLL_MS = 200 };
 
 /* All downloads of one call. Slots hold those that run or wait for their next attempt. */
 struct batch {
@@ -20,30 +20,6 @@ struct batch {
 	size_t busy;
 	struct progress_step *step;
 };
-
-static void init_curl(void)
-{
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		abort();
-}
-
-static void need_curl(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, init_curl);
-}
-
-static struct download_opts with_defaults(const struct download_opts *o)
-{
-	struct download_opts d = o ? *o : (struct download_opts){0};
-
-	d.parallel = d.parallel ? d.parallel : 8;
-	d.attempts = d.attempts ? d.attempts : 5;
-	d.pause_ms = d.pause_ms ? d.pause_ms : 500;
-	d.stall_ms = d.stall_ms ? d.stall_ms : 30000;
-	return d;
-}
 
 static int fail(const struct transfer *t, struct err *err)
 {
@@ -65,7 +41,7 @@ static int fail(const struct transfer *t, struct err *err)
 static int settle(struct batch *b, struct transfer *t, CURLcode code, struct err *err)
 {
 	_cleanup_err_ struct err why = ERR_INIT;
-	uint64_t pause = 0;
+	uint64_t pause = 0, wait;
 
 	progress_add(b->step, t->new_bytes);
 	t->new_bytes = 0;
@@ -75,14 +51,12 @@ static int settle(struct batch *b, struct transfer *t, CURLcode code, struct err
 		b->busy--;
 		return 0;
 	case TRANSFER_AGAIN:
-		if (t->attempt < b->opts.attempts && pause <= PAUSE_MAX_MS) {
-			uint64_t grown = t->attempt ? b->opts.pause_ms << (t->attempt < 10 ? t->attempt - 1 : 9) : 0;
-			t->not_before = transfer_now_ms() + (pause > grown		   ? pause
-								    : grown < PAUSE_MAX_MS ? grown
-											   : PAUSE_MAX_MS);
+		wait = http_pause(&b->opts, t->attempt, pause);
+		if (t->attempt < b->opts.attempts && wait != UINT64_MAX) {
+			t->not_before = http_now_ms() + wait;
 			return 0;
 		}
-		if (pause > PAUSE_MAX_MS)
+		if (wait == UINT64_MAX)
 			err_hint(&why, "the server asks to come back in %" PRIu64 " s", pause / 1000);
 		break;
 	case TRANSFER_FAILED:
@@ -119,7 +93,7 @@ static int fill_slots(struct batch *b, struct err *err)
 /* Start the attempts whose time has come. Returns the milliseconds until the next one's. */
 static int start_due(struct batch *b, int *ret_wait, struct err *err)
 {
-	uint64_t now = transfer_now_ms();
+	uint64_t now = http_now_ms();
 
 	*ret_wait = POLL_MS;
 	for (unsigned i = 0; i < b->opts.parallel; i++) {
@@ -131,7 +105,8 @@ static int start_due(struct batch *b, int *ret_wait, struct err *err)
 				*ret_wait = (int)(t->not_before - now);
 			continue;
 		}
-		transfer_prepare(t, &b->conf);
+		if (transfer_prepare(t, &b->conf, err) < 0)
+			return err_wrap(err, "%s", t->want->what);
 		if (curl_multi_add_handle(b->multi, t->easy) != CURLM_OK)
 			return err_set(err, ERR_IO, "%s: curl does not take another transfer", t->want->what);
 		t->running = true;
@@ -150,7 +125,7 @@ static int stop(struct batch *b, struct transfer *t, CURLcode code, struct err *
  * more.) */
 static int expire(struct batch *b, struct err *err)
 {
-	uint64_t now = transfer_now_ms();
+	uint64_t now = http_now_ms();
 
 	for (unsigned i = 0; i < b->opts.parallel; i++) {
 		struct transfer *t = &b->slots[i];
@@ -221,7 +196,7 @@ static int check_offline(const struct download *first, size_t missing, const str
 
 int download_all(struct cache *c, const struct download *v, size_t n, const struct download_opts *opts, struct err *err)
 {
-	struct batch b = {.v = v, .n = n, .opts = with_defaults(opts), .cache = c};
+	struct batch b = {.v = v, .n = n, .opts = http_defaults(opts), .cache = c};
 	const struct download *first = NULL;
 	uint64_t bytes = 0;
 	size_t missing = 0;
@@ -235,9 +210,9 @@ int download_all(struct cache *c, const struct download *v, size_t n, const stru
 	}
 	if (!missing)
 		return 0;
-	if (check_offline(first, missing, &b.opts, err) < 0 || apt_conf_read(&b.conf, err) < 0)
+	if (check_offline(first, missing, &b.opts, err) < 0 || (!b.opts.not_apt && apt_conf_read(&b.conf, err) < 0))
 		return -1;
-	need_curl();
+	http_init();
 	_cleanup_free_ char *what = missing == 1 ? xstrdup(first->what) : xasprintf("%zu files", missing);
 	b.step = progress_begin("fetch", what, bytes, PROGRESS_BYTES);
 	b.slots = xcalloc(b.opts.parallel, sizeof *b.slots);
@@ -270,11 +245,11 @@ static int probe_once(CURL *easy, const char *error, uint64_t stall_ms, bool *ag
 	CURLcode code = curl_easy_perform(easy);
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	*again = code != CURLE_OK ? transfer_worth_retrying(code) : status == 429 || status >= 500;
+	*again = code != CURLE_OK ? http_may_pass(code) : http_status_may_pass(status);
 	if (code == CURLE_FILE_COULDNT_READ_FILE || status == 404 || status == 410)
 		return 0;
 	if (code != CURLE_OK)
-		return transfer_explain(easy, code, error, stall_ms, err);
+		return http_explain(easy, code, error, stall_ms, err);
 	if (status != 0 && (status < 200 || status > 299))
 		return err_set(err, ERR_NETWORK, "the server answers with HTTP status %ld", status);
 	return 1;
@@ -283,7 +258,7 @@ static int probe_once(CURL *easy, const char *error, uint64_t stall_ms, bool *ag
 int download_probe(const char *uri, const struct download_opts *opts, struct err *err)
 {
 	_cleanup_apt_conf_ struct apt_conf conf = {0};
-	struct download_opts o = with_defaults(opts);
+	struct download_opts o = http_defaults(opts);
 	_cleanup_err_ struct err why = ERR_INIT;
 	char error[CURL_ERROR_SIZE] = "";
 	bool again = true;
@@ -291,9 +266,9 @@ int download_probe(const char *uri, const struct download_opts *opts, struct err
 
 	if (apt_conf_read(&conf, err) < 0)
 		return -1;
-	need_curl();
+	http_init();
 	CURL *easy = curl_easy_init();
-	transfer_common(easy, uri, &conf, o.stall_ms, error);
+	http_setup(easy, uri, &conf, o.stall_ms, error);
 	curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)o.stall_ms);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_data);

@@ -17,11 +17,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Who asks, for servers that want to know. `get` gives the value of Authorization in *ret (the caller frees it), NULL
+ * for none; `refused` is what the server has just answered with 401, to be replaced, or NULL. It may block.
+ */
+struct download_auth {
+	int (*get)(void *arg, const char *refused, char **ret, struct err *err);
+	void *arg;
+};
 struct download {
 	const char *uri;
-	const char *sha256; /* 64 hex digits */
-	uint64_t size;	    /* bytes */
-	const char *what;   /* for people: "package adduser 3.152" */
+	const char *sha256;		  /* 64 hex digits */
+	uint64_t size;			  /* bytes */
+	const char *what;		  /* for people: "package adduser 3.152" */
+	const struct download_auth *auth; /* or NULL */
 };
 struct download_opts {
 	unsigned parallel;     /* connections at once; 0: 8 */
@@ -30,6 +39,8 @@ struct download_opts {
 	uint64_t stall_ms;     /* no byte for so long is a time-out; 0: 30 s */
 	const char *gone_hint; /* what to do when a server says 404 or 410, or serves other bytes */
 	bool offline;	       /* what is missing is an error */
+	bool not_apt;	       /* not a package: proxies are the environment's, apt has no say */
+	const char *ca;	       /* PEM file of CAs that are trusted beside the host's, or NULL */
 };
 /* Returns when all are in the cache. The first definite failure ends the rest. Progress step "fetch", in bytes. */
 int download_all(

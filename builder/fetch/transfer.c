@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "fetch/http.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,14 +12,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-uint64_t transfer_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Forget the bytes that are there; the next attempt starts from the first. */
 static int rewind_file(struct transfer *t)
@@ -48,6 +41,7 @@ static int look_at_start(struct transfer *t)
 	uint64_t total = UINT64_MAX;
 
 	t->begun = true;
+	free(steal(t->refused));
 	if (t->has_range && t->asked_from) {
 		if (t->range_from != t->asked_from)
 			return err_set(&t->fail, ERR_NETWORK,
@@ -93,29 +87,12 @@ static size_t on_data(char *data, size_t one, size_t n, void *arg)
 	}
 	hash_add(t->hash, data, n);
 	t->have += n;
-	t->last_ms = transfer_now_ms();
+	t->last_ms = http_now_ms();
 	if (t->have > t->seen) {
 		t->new_bytes += t->have - t->seen;
 		t->seen = t->have;
 	}
 	return n;
-}
-
-/* The value of header line `name:`, or NULL. */
-static const char *header_value(const char *line, size_t n, const char *name, size_t *ret_len)
-{
-	size_t len = strlen(name);
-
-	if (n <= len || strncasecmp(line, name, len) != 0)
-		return NULL;
-	line += len;
-	n -= len;
-	while (n && (*line == ' ' || *line == '\t'))
-		line++, n--;
-	while (n && (line[n - 1] == '\r' || line[n - 1] == '\n' || line[n - 1] == ' '))
-		n--;
-	*ret_len = n;
-	return line;
 }
 
 static size_t on_header(char *line, size_t one, size_t n, void *arg)
@@ -129,14 +106,14 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
 		t->has_range = false;
 		if (!t->have)
 			free(steal(t->etag));
-	} else if ((v = header_value(line, n, "Content-Range:", &len))) {
+	} else if ((v = http_header(line, n, "Content-Range:", &len))) {
 		_cleanup_free_ char *text = xstrndup(v, len);
 		uint64_t last;
 		t->range_total = UINT64_MAX;
 		/* "bytes 10-19/20" or "bytes 10-19" with an unknown total, RFC 9110, 14.4 */
 		t->has_range = sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &t->range_from, &last,
 				       &t->range_total) >= 2;
-	} else if (!t->have && (v = header_value(line, n, "ETag:", &len)) && len && *v == '"') {
+	} else if (!t->have && (v = http_header(line, n, "ETag:", &len)) && len && *v == '"') {
 		free(t->etag);
 		t->etag = xstrndup(v, len);
 	}
@@ -146,26 +123,6 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
 static bool is_file(const char *uri)
 {
 	return strncasecmp(uri, "file:", 5) == 0;
-}
-
-void transfer_common(CURL *easy, const char *uri, const struct apt_conf *conf, uint64_t stall_ms, char *error)
-{
-	const char *proxy = apt_conf_proxy(conf, uri), *ca = apt_conf_get(conf, "Acquire::https::CAInfo");
-
-	error[0] = 0;
-	curl_easy_setopt(easy, CURLOPT_URL, uri);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,file");
-	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 10L);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kiln/" KILN_VERSION);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)stall_ms);
-	if (proxy)
-		curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
-	if (ca)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, ca);
 }
 
 /* Hash the bytes that an earlier run left. */
@@ -213,7 +170,24 @@ int transfer_open(struct transfer *t, struct err *err)
 	return t->path ? 0 : -1;
 }
 
-void transfer_prepare(struct transfer *t, const struct apt_conf *conf)
+/* What the server refused is not sent twice: there is something newer, or an error. */
+static int authorize(struct transfer *t, struct err *err)
+{
+	const struct download_auth *a = t->want->auth;
+
+	free(steal(t->authorization));
+	if (!a)
+		return 0;
+	if (a->get(a->arg, t->refused, &t->authorization, err) < 0)
+		return -1;
+	if (t->authorization) {
+		_cleanup_free_ char *line = xasprintf("Authorization: %s", t->authorization);
+		t->headers = curl_slist_append(t->headers, line);
+	}
+	return 0;
+}
+
+int transfer_prepare(struct transfer *t, const struct apt_conf *conf, struct err *err)
 {
 	if (!t->easy)
 		t->easy = curl_easy_init();
@@ -222,13 +196,16 @@ void transfer_prepare(struct transfer *t, const struct apt_conf *conf)
 	t->begun = t->has_range = false;
 	t->asked_from = 0;
 	t->attempt++;
-	t->last_ms = transfer_now_ms();
-	transfer_common(t->easy, t->want->uri, conf, t->opts->stall_ms, t->curl_error);
+	t->last_ms = http_now_ms();
+	http_setup(t->easy, t->want->uri, conf, t->opts->stall_ms, t->curl_error);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+	http_trust(t->easy, t->opts->ca);
+	if (authorize(t, err) < 0)
+		return -1;
 	if (t->have && !is_file(t->want->uri)) {
 		_cleanup_free_ char *range = xasprintf("%" PRIu64 "-", t->have);
 		t->asked_from = t->have;
@@ -236,63 +213,10 @@ void transfer_prepare(struct transfer *t, const struct apt_conf *conf)
 		if (t->etag) {
 			_cleanup_free_ char *if_range = xasprintf("If-Range: %s", t->etag);
 			t->headers = curl_slist_append(t->headers, if_range);
-			curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 		}
 	}
-}
-
-bool transfer_worth_retrying(CURLcode code)
-{
-	switch (code) {
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_OPERATION_TIMEDOUT:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_WEIRD_SERVER_REPLY:
-		return true;
-	default:
-		return false;
-	}
-}
-
-int transfer_explain(CURL *easy, CURLcode code, const char *detail, uint64_t stall_ms, struct err *err)
-{
-	long status = 0, connects = 0, why = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &why);
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-	switch (code) {
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		return err_set(err, ERR_NETWORK, "%s",
-			status >= 300 && status < 400
-				? "the server redirects to something that is neither http: nor https:"
-			: connects ? "what answers there does not speak HTTP"
-				   : "neither http:, https: nor file:");
-	case CURLE_COULDNT_CONNECT:
-		return err_set(err, ERR_NETWORK, "no connection: %s", why ? strerror((int)why) : detail);
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return err_set(err, ERR_NETWORK, "the name of the server cannot be resolved");
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return err_set(err, ERR_NETWORK, "the name of the proxy cannot be resolved");
-	case CURLE_GOT_NOTHING:
-		return err_set(err, ERR_NETWORK, "the server closed the connection without an answer");
-	case CURLE_TOO_MANY_REDIRECTS:
-		return err_set(err, ERR_NETWORK, "the server redirects more than 10 times");
-	case CURLE_FILE_COULDNT_READ_FILE:
-		return err_set(err, ERR_IO, "there is no such file, or it cannot be read");
-	case CURLE_OPERATION_TIMEDOUT:
-		return err_set(err, ERR_NETWORK, "nothing arrived for %" PRIu64 " s", (stall_ms + 999) / 1000);
-	default:
-		return err_set(err, ERR_NETWORK, "%s", *detail ? detail : curl_easy_strerror(code));
-	}
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers); /* none of them goes to another host */
+	return 0;
 }
 
 static enum transfer_state bad_status(struct transfer *t, long status, uint64_t *pause_ms, struct err *err)
@@ -300,6 +224,10 @@ static enum transfer_state bad_status(struct transfer *t, long status, uint64_t 
 	curl_off_t after = 0;
 
 	err_set(err, ERR_NETWORK, "the server answers with HTTP status %ld", status);
+	if (status == 401 && t->want->auth && !t->refused) { /* a token lives for minutes, a download may take longer */
+		t->refused = xstrdup(t->authorization ? t->authorization : "");
+		return TRANSFER_AGAIN;
+	}
 	if (status == 404 || status == 410) {
 		err_set(err, ERR_NETWORK, "the server does not have it (HTTP status %ld)", status);
 		if (t->opts->gone_hint)
@@ -311,7 +239,7 @@ static enum transfer_state bad_status(struct transfer *t, long status, uint64_t 
 		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
 		*pause_ms = after > 0 ? (uint64_t)after * 1000 : 0;
 	}
-	return status == 408 || status == 425 || status == 429 || status >= 500 ? TRANSFER_AGAIN : TRANSFER_FAILED;
+	return http_status_may_pass(status) ? TRANSFER_AGAIN : TRANSFER_FAILED;
 }
 
 /* All bytes are there: are they the right ones? */
@@ -349,10 +277,10 @@ enum transfer_state transfer_ended(struct transfer *t, CURLcode code, uint64_t *
 		return TRANSFER_FAILED;
 	}
 	if (code != CURLE_OK) {
-		transfer_explain(t->easy, code, t->curl_error, t->opts->stall_ms, err);
+		http_explain(t->easy, code, t->curl_error, t->opts->stall_ms, err);
 		if (code == CURLE_FILE_COULDNT_READ_FILE && t->opts->gone_hint)
 			err_hint(err, "%s", t->opts->gone_hint);
-		return transfer_worth_retrying(code) ? TRANSFER_AGAIN : TRANSFER_FAILED;
+		return http_may_pass(code) ? TRANSFER_AGAIN : TRANSFER_FAILED;
 	}
 	if (status != 0 && status != 200 && status != 206)
 		return bad_status(t, status, pause_ms, err);
@@ -377,6 +305,8 @@ void transfer_release(struct transfer *t)
 		hash_end(t->hash, unused);
 	free(t->path);
 	free(t->etag);
+	free(t->authorization);
+	free(t->refused);
 	err_release(&t->fail);
 	*t = (struct transfer){.fd = -1};
 }

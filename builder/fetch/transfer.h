@@ -28,6 +28,8 @@ struct transfer {
 	bool rewound;			  /* bytes with a wrong hash were thrown away once */
 	uint64_t range_from, range_total; /* of Content-Range */
 	bool has_range;
+	char *authorization; /* what this attempt sends, or NULL */
+	char *refused;	     /* what the server answered with 401 */
 	char *etag;	     /* strong validator of what the file holds, or NULL */
 	unsigned attempt;    /* 1-based */
 	uint64_t last_ms;    /* when bytes last arrived, or the attempt began; monotonic */
@@ -35,18 +37,11 @@ struct transfer {
 	struct err fail;     /* set by a callback that ended the transfer for good */
 };
 
-uint64_t transfer_now_ms(void);
-/* Set options common to all requests: protocols, proxy, time-outs, name. */
-void transfer_common(CURL *easy, const char *uri, const struct apt_conf *conf, uint64_t stall_ms, char *error);
 /* Open the file and hash what is there. Done already when it is complete. */
 int transfer_open(struct transfer *t, struct err *err);
-/* Ready t->easy for the next attempt. */
-void transfer_prepare(struct transfer *t, const struct apt_conf *conf);
+/* Ready t->easy for the next attempt. Fails when there is no authorization to be had. */
+int transfer_prepare(struct transfer *t, const struct apt_conf *conf, struct err *err);
 /* An attempt ended: what now? For AGAIN and FAILED `err` says why; *pause_ms is what the server asked for, or 0. */
 enum transfer_state transfer_ended(struct transfer *t, CURLcode code, uint64_t *pause_ms, struct err *err);
-/* Is this failure of curl one that a later attempt may not meet? */
-bool transfer_worth_retrying(CURLcode code);
-/* Say what went wrong, in words that do not depend on curl's version where it matters. Returns -1. */
-int transfer_explain(CURL *easy, CURLcode code, const char *detail, uint64_t stall_ms, struct err *err);
 /* Release; an unfinished file that may be resumed stays. */
 void transfer_release(struct transfer *t);

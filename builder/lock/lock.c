@@ -10,6 +10,7 @@ void lock_release(struct lock *l)
 	for (size_t i = 0; i < l->sets.n; i++)
 		free(l->sets.v[i].v);
 	free(l->sets.v);
+	free(l->images.v);
 	*l = (struct lock){0};
 }
 
@@ -43,6 +44,13 @@ void lock_request(const struct appliance *a, char hex[HASH_HEX])
 		hash_field(h, a->trees.v[i].id);
 		hash_field(h, a->trees.v[i].parent);
 		hash_list(h, &a->trees.v[i].packages);
+	}
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		if (!c->source || c->instance > 1)
+			continue;
+		hash_field(h, c->image);
+		hash_field(h, c->source);
 	}
 	hash_end(h, hex);
 }

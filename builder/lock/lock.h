@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "fetch/cache.h"
 #include "fetch/download.h"
+#include "oci/pin.h"
 #include "plan/appliance.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +44,11 @@ struct lock_set {
 	const struct lock_package **v;
 	size_t n;
 };
+struct lock_image {	    /* not composed: a registry's, a layout's, an archive's */
+	const char *name;   /* in the appliance */
+	const char *source; /* as the service says, of a registry canonical */
+	struct image_pin pin;
+};
 struct lock {
 	struct arena arena;
 	const char *arch, *suite;
@@ -60,6 +66,10 @@ struct lock {
 		struct lock_set *v;
 		size_t n;
 	} sets;
+	struct {
+		struct lock_image *v; /* by name */
+		size_t n;
+	} images;
 };
 
 void lock_release(struct lock *l);
@@ -75,8 +85,8 @@ int lock_parse(const char *text, size_t len, const char *name, struct lock *ret,
 char *lock_text(const struct lock *l) __attribute__((returns_nonnull));
 int lock_write(const char *path, const struct lock *l, struct err *err);
 
-/* Hash of what the appliance asks for: suite, architecture, components, mirror, keyring and every tree's parent and
- * packages. */
+/* Hash of what the appliance asks for: suite, architecture, components, mirror, keyring, every tree's parent and
+ * packages, and the images' sources. */
 void lock_request(const struct appliance *a, char hex[HASH_HEX]);
 bool lock_fits(const struct lock *l, const struct appliance *a);
 
@@ -96,5 +106,13 @@ char *lock_uri(const struct lock *l, const struct lock_package *p) __attribute__
  * host). offline: only the index fetched earlier.
  */
 int lock_resolve(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
+/*
+ * Pin the images of an appliance that are not composed; lock_resolve does. Offline: a registry's means what it meant
+ * when it was last asked.
+ */
+int lock_pin_images(const struct appliance *a, struct cache *c, bool offline, struct lock *l, struct err *err);
+/* Bring the blobs of images that the cache lacks: opts as for lock_fetch. */
+int lock_fetch_images(const struct lock *l, const struct appliance *a, struct cache *c,
+	const struct download_opts *opts, struct err *err);
 /* Download the packages that the cache lacks. opts may be NULL. */
 int lock_fetch(const struct lock *l, struct cache *c, const struct download_opts *opts, struct err *err);

@@ -268,10 +268,58 @@ static int read_sets(const json_t *root, struct lock *l, struct err *err)
 	return 0;
 }
 
+static bool is_image_name(const char *s)
+{
+	return strlen(s) < 600 && only_of(s, "/:.@_-[]");
+}
+static bool is_image_source(const char *s)
+{
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return *s != 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_image *)a)->name, ((const struct lock_image *)b)->name);
+}
+
+static int read_image(const char *name, const json_t *j, struct lock_image *i, struct lock *l, struct err *err)
+{
+	static const char *const own[] = {"source", NULL};
+
+	if (!is_image_name(name))
+		return err_set(err, ERR_VERIFY, "not the name of an image");
+	i->name = arena_strdup(&l->arena, name);
+	if (pin_read(j, own, &l->arena, &i->pin, err) < 0)
+		return -1;
+	i->source = need_text(j, "source", is_image_source, "where an image comes from", l, err);
+	return i->source ? 0 : -1;
+}
+
+/* Locks without such images do not have the member. */
+static int read_images(const json_t *root, struct lock *l, struct err *err)
+{
+	json_t *all = json_object_get(root, "images") ? json_need_object(root, "images", err) : NULL, *j;
+	const char *name;
+
+	if (!all)
+		return json_object_get(root, "images") ? -1 : 0;
+	l->images.v = xcalloc(json_object_size(all) + 1, sizeof *l->images.v);
+	json_object_foreach(all, name, j)
+	{
+		if (read_image(name, j, &l->images.v[l->images.n++], l, err) < 0)
+			return err_wrap(err, "images: \"%s\"", name);
+	}
+	qsort(l->images.v, l->images.n, sizeof *l->images.v, by_name);
+	return 0;
+}
+
 static int read_root(const json_t *j, struct lock *l, struct err *err)
 {
 	static const char *const keys[] = {
-		"kiln", "arch", "suite", "epoch", "sources", "packages", "sets", "request", NULL};
+		"kiln", "arch", "suite", "epoch", "sources", "packages", "sets", "images", "request", NULL};
 	const char *request;
 	uint64_t format;
 
@@ -286,7 +334,8 @@ static int read_root(const json_t *j, struct lock *l, struct err *err)
 		!(l->suite = need_text(j, "suite", is_suite, "the name of a suite", l, err)) ||
 		need_number(j, "epoch", 1, epoch_max, &l->epoch, err) < 0 ||
 		!(request = need_text(j, "request", is_hex64, "64 hex digits", l, err)) ||
-		read_sources(j, l, err) < 0 || read_packages(j, l, err) < 0 || read_sets(j, l, err) < 0)
+		read_sources(j, l, err) < 0 || read_packages(j, l, err) < 0 || read_sets(j, l, err) < 0 ||
+		read_images(j, l, err) < 0)
 		return -1;
 	memcpy(l->request, request, HASH_HEX);
 	return 0;
@@ -347,9 +396,15 @@ static json_t *lock_json(const struct lock *l)
 			json_array_append_new(set, json_string(l->sets.v[i].v[k]->key));
 		json_object_set_new(sets, l->sets.v[i].id, set);
 	}
-	return json_pack("{s:i, s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "kiln", LOCK_FORMAT, "arch", l->arch, "suite",
-		l->suite, "epoch", (json_int_t)l->epoch, "request", l->request, "sources", sources, "packages",
-		packages, "sets", sets);
+	json_t *images = l->images.n ? json_object() : NULL;
+	for (size_t i = 0; i < l->images.n; i++) {
+		json_t *image = pin_json(&l->images.v[i].pin);
+		json_object_set_new(image, "source", json_string(l->images.v[i].source));
+		json_object_set_new(images, l->images.v[i].name, image);
+	}
+	return json_pack("{s:i, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o*}", "kiln", LOCK_FORMAT, "arch", l->arch,
+		"suite", l->suite, "epoch", (json_int_t)l->epoch, "request", l->request, "sources", sources, "packages",
+		packages, "sets", sets, "images", images);
 }
 
 char *lock_text(const struct lock *l)

@@ -140,6 +140,14 @@ static int read_descriptor(const json_t *j, const char *const *types, uint64_t m
 	return 0;
 }
 
+int manifest_descriptor(const json_t *j, struct arena *arena, struct blob_ref *ret, struct err *err)
+{
+	static const char *const types[] = {
+		TYPE_OCI_INDEX, TYPE_DOCKER_INDEX, TYPE_OCI_MANIFEST, TYPE_DOCKER_MANIFEST, NULL};
+
+	return read_descriptor(j, types, DOCUMENT_MAX, arena, ret, err);
+}
+
 /* How well an entry of an index fits: 3 the very variant, 2 no variant, 1 no platform said, 0 another. */
 static int fit(const json_t *entry, const struct platform *p, struct strbuf *there, struct err *err)
 {

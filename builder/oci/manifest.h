@@ -37,6 +37,9 @@ int manifest_kind(const struct document *d, enum document_kind *ret, const char 
 int index_choose(
 	const struct document *d, const struct platform *p, struct arena *arena, struct blob_ref *ret, struct err *err);
 
+/* A descriptor of an index or a manifest: what a layout's index.json has. */
+int manifest_descriptor(const json_t *j, struct arena *arena, struct blob_ref *ret, struct err *err);
+
 /* The config and the layers of a manifest; diff ids are not filled. */
 int manifest_read(const struct document *d, struct arena *arena, struct image_pin *ret, struct err *err);
 

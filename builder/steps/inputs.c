@@ -28,5 +28,6 @@ int inputs_ready(const struct appliance *a, struct cache *c, bool offline, struc
 {
 	if (inputs_lock(a, c, offline, ret, err) < 0)
 		return -1;
-	return lock_fetch(ret, c, &(struct download_opts){.offline = offline}, err);
+	struct download_opts opts = {.offline = offline};
+	return lock_fetch(ret, c, &opts, err) < 0 ? -1 : lock_fetch_images(ret, a, c, &opts, err);
 }

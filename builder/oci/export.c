@@ -1,0 +1,103 @@
+#include "oci/export.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "oci/manifest.h"
+#include "tree/tar.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int by_digest(const void *a, const void *b)
+{
+	return strcmp((*(const struct blob_ref *const *)a)->digest, (*(const struct blob_ref *const *)b)->digest);
+}
+
+/* All blobs, each once, in the order of their names. */
+static size_t list_blobs(const struct image_pin *pin, const struct blob_ref **v)
+{
+	size_t n = 0, k = 0;
+
+	if (pin->index.digest)
+		v[n++] = &pin->index;
+	v[n++] = &pin->manifest;
+	v[n++] = &pin->config;
+	for (size_t i = 0; i < pin->n_layers; i++)
+		v[n++] = &pin->layers[i].blob;
+	qsort(v, n, sizeof *v, by_digest);
+	for (size_t i = 0; i < n; i++)
+		if (k == 0 || strcmp(v[k - 1]->digest, v[i]->digest) != 0)
+			v[k++] = v[i];
+	return k;
+}
+
+static char *index_json(const char *name, const struct image_pin *pin)
+{
+	const struct blob_ref *root = pin->index.digest ? &pin->index : &pin->manifest;
+	_cleanup_json_ json_t *j = json_pack("{s:i, s:s, s:[{s:s, s:s+, s:I}]}", "schemaVersion", 2, "mediaType",
+		TYPE_OCI_INDEX, "manifests", "mediaType", root->type, "digest", "sha256:", root->digest, "size",
+		(json_int_t)root->size);
+
+	if (name)
+		json_object_set_new(json_array_get(json_object_get(j, "manifests"), 0), "annotations",
+			json_pack("{s:s}", "org.opencontainers.image.ref.name", name));
+	return json_compact(j);
+}
+
+static int add_blob(struct tar_out *t, const struct cache *c, const struct blob_ref *b, struct err *err)
+{
+	_cleanup_free_ char *path = cache_blob_path(c, b->digest), *name = xasprintf("blobs/sha256/%s", b->digest);
+	struct tar_member m = {.name = name, .type = '0', .mode = 0644, .size = b->size};
+	int good = cache_verify(c, b->digest, b->size, err);
+
+	if (good < 0)
+		return -1;
+	if (good == 0)
+		return err_set(err, ERR_VERIFY, "blob sha256:%s is not in the cache", b->digest);
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "%s", path) : tar_add_fd(t, &m, fd, err);
+}
+
+static int write_all(
+	struct tar_out *t, const struct cache *c, const char *name, const struct image_pin *pin, struct err *err)
+{
+	static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+	_cleanup_free_ const struct blob_ref **v = xcalloc(pin->n_layers + 3, sizeof *v);
+	_cleanup_free_ char *index = index_json(name, pin);
+	size_t n = list_blobs(pin, v);
+
+	if (tar_dir(t, "blobs/", 0755, 0, err) < 0 || tar_dir(t, "blobs/sha256/", 0755, 0, err) < 0)
+		return -1;
+	struct progress_step *step = progress_begin("export", name ? name : "image", n, PROGRESS_COUNT);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = add_blob(t, c, v[i], err);
+		progress_add(step, 1);
+	}
+	progress_end(step, r == 0);
+	if (r < 0 || tar_file(t, "index.json", 0, index, strlen(index), err) < 0)
+		return -1;
+	return tar_file(t, "oci-layout", 0, version, strlen(version), err) < 0 ? -1 : tar_end(t, err);
+}
+
+int image_export(
+	const struct cache *c, const char *name, const struct image_pin *pin, const char *path, struct err *err)
+{
+	_cleanup_free_ char *tmp = xasprintf("%s.XXXXXX", path);
+	_cleanup_fd_ int fd = mkostemp(tmp, O_CLOEXEC);
+	struct tar_fd_sink sink;
+	struct tar_out t = {0};
+
+	if (fd < 0)
+		return err_sys(err, errno, "make %s", tmp);
+	tar_fd_sink_init(&sink, fd);
+	t.sink = &sink.sink;
+	int r = write_all(&t, c, name, pin, err);
+	tar_release(&t);
+	if (r == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0))
+		r = err_sys(err, errno, "write %s", path);
+	if (r < 0)
+		unlink(tmp);
+	return r;
+}

@@ -1,0 +1,81 @@
+#include "oci/source.h"
+#include "oci/layout.h"
+#include "oci/record.h"
+
+static int pin_offline(
+	const struct pull *p, const struct image_place *at, struct arena *arena, struct image_pin *ret, struct err *err)
+{
+	int r = record_read(p->cache, at->name, p->platform->debian, arena, ret, err);
+
+	if (r > 0)
+		return 0;
+	if (r == 0) {
+		err_set(err, ERR_NETWORK, "image %s: what it is was never asked, and --offline forbids to ask",
+			at->name);
+		err_hint(err, "run \"kiln lock\" or \"kiln image pull\" once with a network");
+	}
+	return -1;
+}
+
+static struct local *open_local(const struct image_place *at, struct err *err)
+{
+	struct local *l = local_open(at->path, at->from.kind == SOURCE_ARCHIVE, err);
+
+	if (!l)
+		err_wrap(err, "image %s", at->name);
+	return l;
+}
+
+static int pin_anew(
+	const struct pull *p, const struct image_place *at, struct arena *arena, struct image_pin *ret, struct err *err)
+{
+	if (at->from.kind == SOURCE_REGISTRY)
+		return pull_pin(p, &at->from.ref, arena, ret, err);
+	_cleanup_local_ struct local *l = open_local(at, err);
+	if (!l)
+		return -1;
+	return layout_pin(l, at->from.name, at->name, p->cache, p->platform, arena, ret, err);
+}
+
+int source_pin(
+	const struct pull *p, const struct image_place *at, struct arena *arena, struct image_pin *ret, struct err *err)
+{
+	if (at->from.kind == SOURCE_REGISTRY && registry_net(p->registry)->offline)
+		return pin_offline(p, at, arena, ret, err);
+	if (pin_anew(p, at, arena, ret, err) < 0)
+		return -1;
+	return at->from.kind == SOURCE_REGISTRY ? record_write(p->cache, at->name, p->platform->debian, ret, err) : 0;
+}
+
+int source_fetch(const struct pull *p, const struct image_place *at, const struct image_pin *pin, struct err *err)
+{
+	if (source_missing(p->cache, pin, NULL) == 0)
+		return 0;
+	if (at->from.kind == SOURCE_REGISTRY) {
+		if (!registry_net(p->registry)->offline)
+			return pull_fetch(p, &at->from.ref, pin, err);
+		err_set(err, ERR_NETWORK, "image %s: not all of it is in the cache, and --offline forbids to fetch it",
+			at->name);
+		return err_hint(err, "run \"kiln fetch\" with a network");
+	}
+	_cleanup_local_ struct local *l = open_local(at, err);
+	return l ? layout_fetch(l, at->name, p->cache, pin, err) : -1;
+}
+
+uint64_t source_missing(const struct cache *c, const struct image_pin *pin, uint64_t *ret_all)
+{
+	const struct blob_ref *documents[] = {&pin->index, &pin->manifest, &pin->config};
+	uint64_t missing = 0, all = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(documents) + pin->n_layers; i++) {
+		const struct blob_ref *b =
+			i < ARRAY_SIZE(documents) ? documents[i] : &pin->layers[i - ARRAY_SIZE(documents)].blob;
+		if (!b->digest)
+			continue;
+		all += b->size;
+		missing += cache_has(c, b->digest, b->size) ? 0 : b->size;
+	}
+	if (ret_all)
+		*ret_all = all;
+	return missing;
+}

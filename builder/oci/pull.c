@@ -23,7 +23,7 @@ static int bring(const struct visit *v, const char *digest, struct blob_ref *ret
 		return -1;
 	hash_bytes(r.body, r.len, found);
 	if (digest && strcmp(digest, found) != 0)
-		return err_set(err, ERR_VERIFY, "its SHA-256 is %s, expected is %s", found, digest);
+		return err_set(err, ERR_VERIFY, "manifest: its SHA-256 is %s, expected is %s", found, digest);
 	if (cache_add_bytes(v->pull->cache, r.body, r.len, found, err) < 0)
 		return -1;
 	*ret = (struct blob_ref){
@@ -52,7 +52,7 @@ static int blobs(const struct origin *o, const struct blob_ref *const *list, siz
 	_cleanup_free_ struct download *d = xcalloc(n, sizeof *d);
 
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_free_ char *what = xasprintf("%s: blob %.12s", v->name, list[i]->digest);
+		_cleanup_free_ char *what = xasprintf("blob %.12s", list[i]->digest);
 		d[i] = registry_blob(v->pull->registry, v->at, list[i]->digest, list[i]->size, what);
 	}
 	return download_all(o->cache, d, n, registry_net(v->pull->registry), err);

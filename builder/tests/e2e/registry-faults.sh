@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# kiln image against a registry that cuts, stalls, lies and redirects; and killed again and again.
+# level: check
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+# shellcheck source=builder/tests/e2e/registry.bash
+. "$(dirname "$0")/registry.bash"
+export REGISTRY_AUTH_FILE=$scratch/auth.json XDG_RUNTIME_DIR=$scratch HOME=$scratch
+unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
+cd "$scratch" || exit 1
+tools=$repo/builder/tests/tools
+make_certificates
+python3 "$tools/layout.py" layout 1000000
+python3 "$tools/registry.py" layout server.pem server.key "user:$password" ports &
+at_exit kill $!
+for ((i = 0; i < 100; i++)); do if [ -e ports ]; then break; else sleep 0.1; fi; done
+read -r port _ plain <ports
+registry=127.0.0.1:$port
+credentials user "$password"
+index=$(jq -r '.manifests[0].digest' layout/index.json)
+manifest=$(jq -r '.manifests[] | select(.platform.architecture == "amd64").digest' "layout/blobs/sha256/${index#*:}")
+layers=$(jq -r '.layers[].digest' "layout/blobs/sha256/${manifest#*:}")
+big=$(tail -n 1 <<<"$layers")
+
+tell() { # JSON: what the server shall do; its requests so far are in the file `log`
+    exec 3<>"/dev/tcp/127.0.0.1/$plain"
+    printf 'POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' ${#1} "$1" >&3
+    sed '1,/^\r$/d' <&3 >log
+    exec 3>&-
+}
+requests() { tell '{}'; }
+pull() { "$kiln" -q image pull --cache cache --registry-ca ca.pem "$registry/team/app:1"; }
+anew() { rm -rf cache && tell "$1"; }
+whole() { # CACHE: it has the image and nothing else
+    local d
+    for d in "$index" "$manifest" $layers; do [ "$(sha256sum <"$1/sha256/${d#*:}" | cut -d' ' -f1)" = "${d#*:}" ] || return 1; done
+    [ "$(find "$1/sha256" -type f | wc -l)" = 5 ] && [ -z "$(find "$1/tmp" "$1/partial" -type f)" ]
+}
+manifests="https://$registry/v2/team/app/manifests/1"
+blob="blob ${big:7:12}: https://$registry/v2/team/app/blobs/$big"
+blobs=layout/blobs/sha256
+
+anew '{}'
+check 'a token is fetched for the user' pull
+check 'everything is there' whole cache
+requests
+same 'the token server gets the password, the registry tokens only' 'Basic Bearer' \
+    "$(jq -r 'select(.status < 300) | if .path == "/token" then .auth else .auth // empty end' log | sort -u | xargs)"
+
+for faults in '["cut", "cut", "cut"]' '["429"]' '["500", "500"]' '["slow"]' '["cut", "429", "500", "cut"]' '["wrong"]'; do
+    anew "{\"big\": $faults}"
+    check "blobs: $faults" pull
+    check "blobs: $faults: everything is there" whole cache
+done
+anew '{"manifests": ["500", "429"], "token": ["500"]}'
+check 'manifests and tokens: 500 and 429' pull
+anew '{"big": ["cut"]}'
+pull >/dev/null
+requests
+same 'a blob that was cut is continued' 1 "$(jq -s '[.[] | select(.range)] | length' log)"
+anew '{"uses": 2}'
+check 'tokens that expire are fetched anew' pull
+check 'tokens that expire: everything is there' whole cache
+tell '{"uses": 1000000}'
+
+fails() { # NAME TOLD STATUS MESSAGE: refused with that message, and nothing of it is in the cache
+    anew "$2"
+    refused "$1" "$3" "kiln: error: image $registry/team/app:1: $4" pull
+    same "$1: nothing wrong is kept" '' "$(cd cache/sha256 && for f in *; do [ "$f" = '*' ] || echo "$f  $f"; done | sha256sum --quiet -c 2>&1 | grep -v 'no properly')$(find cache/tmp -type f)"
+}
+size=$(stat -c %s "$blobs/${big#*:}")
+wrong=$(python3 -c 'import sys; b = open(sys.argv[1], "rb").read(); sys.stdout.buffer.write(bytes([b[0] ^ 1]) + b[1:])' "$blobs/${big#*:}" |
+    sha256sum | cut -d' ' -f1)
+wrong_manifest=$(printf 'z%s' "$(tail -c +2 "$blobs/${manifest#*:}")" | sha256sum | cut -d' ' -f1)
+fails 'wrong bytes, twice' '{"big": ["wrong", "wrong"]}' 5 "$blob: its SHA-256 is $wrong, expected is ${big#*:}"
+fails 'a manifest with wrong bytes' '{"manifests": ["serve", "wrong"]}' 5 "manifest: its SHA-256 is $wrong_manifest, expected is ${manifest#*:}"
+fails 'an empty manifest' '{"manifests": ["empty"]}' 5 "manifest:1:0: '[' or '{' expected near end of file"
+fails 'one byte too many' '{"big": ["long"]}' 5 "$blob: the server has $((size + 1)) bytes, expected are $size"
+fails 'one byte too few' '{"big": ["short"]}' 5 "$blob: the server has $((size - 1)) bytes, expected are $size"
+fails 'redirects without end' '{"manifests": ["loop"]}' 4 "$manifests: the server redirects more than 10 times"
+fails 'https: becomes http:' '{"manifests": ["redirect-plain"]}' 4 "$manifests: the server redirects from https: to http:"
+fails 'https: becomes http: for a blob' '{"big": ["redirect-plain"]}' 4 "$blob: the server redirects from https: to http:
+kiln: hint: check that this host can reach the server; what arrived is kept and continued next time"
+fails 'a token server that answers nonsense' '{"token": ["empty"]}' 5 "$manifests: $registry: its token server answers without a token"
+anew '{"blobs": ["redirect", "redirect"], "big": ["redirect"], "manifests": ["redirect"]}'
+check 'redirected to another host' pull
+check 'redirected to another host: everything is there' whole cache
+requests
+same 'which sees neither token nor password' '4 0' "$(jq -rs '[.[] | select(.host == "storage")] | "\(length) \([.[] | select(.auth)] | length)"' log)"
+
+# Killed at 20 moments of a download of about 0.7 s; each time the next run completes it.
+again=0 partly=0
+for ((i = 1; i <= 20; i++)); do
+    anew '{"rate": 2000000}'
+    mkdir cache
+    { timeout -s KILL "0.$(printf %02d $((i * 4 + 5)))" "$kiln" -q image pull --cache cache --registry-ca ca.pem "$registry/team/app:1"; } >/dev/null 2>&1
+    verified=$(find cache/sha256 -type f -printf '%f\n' 2>/dev/null)
+    [ -z "$(find cache/partial -type f -size +0 2>/dev/null)" ] || partly=$((partly + 1))
+    requests
+    pull >/dev/null || break
+    requests
+    for d in $verified; do grep -q "$d" log && again=$((again + 1)); done
+    whole cache || break
+done
+same 'killed at 20 moments, completed by the next run' 21 "$i"
+same 'nothing verified was fetched again' 0 "$again"
+if [ "$partly" -gt 0 ]; then ok 'some were killed with half a blob'; else not_ok 'some were killed with half a blob'; fi

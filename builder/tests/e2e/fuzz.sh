@@ -17,6 +17,7 @@ declare -A reach=(
     [deb822]='control_parse status_add triggers_parse'
     [deb]='deb_unpack next_member extract_control make_dir make_file make_symlink make_hardlink set_times'
     [gpt]='read_copy parse_entry gpt_by_uuid verity_parse bootcount_parse'
+    [image]='reference_parse reference_text challenge_add index_choose manifest_read config_read pin_read'
     [lock]='lock_parse lock_text lock_uri'
     [packages]='index_parse index_nearest'
     [yaml]='yaml_parse bind_map service_bind profile_check scenario_load firmware_load toml_check'

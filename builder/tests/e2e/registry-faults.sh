@@ -63,6 +63,16 @@ check 'tokens that expire are fetched anew' pull
 check 'tokens that expire: everything is there' whole cache
 tell '{"uses": 1000000}'
 
+printf '{"auths": {"%s": {"identitytoken": "%s"}}}' "$registry" "$password" >auth.json
+anew '{}'
+check 'a token for an identity token' pull
+printf '{"auths": {"%s": {"identitytoken": "another"}}}' "$registry" >auth.json
+anew '{}'
+refused 'another identity token' 4 "kiln: error: image $registry/team/app:1: $manifests: $registry refuses the user name or the password, \
+or the user may not read team/app
+kiln: hint: \"podman login $registry\" puts them where kiln finds them" pull
+credentials user "$password"
+
 fails() { # NAME TOLD STATUS MESSAGE: refused with that message, and nothing of it is in the cache
     anew "$2"
     refused "$1" "$3" "kiln: error: image $registry/team/app:1: $4" pull

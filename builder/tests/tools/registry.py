@@ -9,7 +9,7 @@ registry.py LAYOUT CERT KEY USER:PASSWORD PORTS_FILE
     100000 bytes), "rate": bytes per second, "uses": how many requests a token is good for
 FAULTs: serve cut slow 429 500 short long wrong redirect redirect-plain loop empty
 """
-import base64, hashlib, http.server, json, os, ssl, sys, threading, time
+import base64, hashlib, http.server, json, os, ssl, sys, threading, time, urllib.parse
 
 lock = threading.Lock()
 state = {"big": [], "blobs": [], "manifests": [], "token": [], "rate": 0, "uses": 1 << 30}
@@ -131,10 +131,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif self.headers.get("Authorization") != want:
                 self.answer(401)
             else:
-                token = hashlib.sha256(os.urandom(16)).hexdigest()
-                with lock:
-                    tokens[token] = state["uses"]
-                self.answer(200, json.dumps({"token": token}).encode())
+                self.give_token()
             return
         parts = path.strip("/").split("/")
         if self.server.name == "registry" and not self.allowed():
@@ -145,8 +142,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(200)
 
+    def give_token(self):
+        token = hashlib.sha256(os.urandom(16)).hexdigest()
+        with lock:
+            tokens[token] = state["uses"]
+        self.answer(200, json.dumps({"token": token}).encode())
+
     def do_POST(self):
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/token":  # by a refresh token, which is the password here
+            form = urllib.parse.parse_qs(body.decode())
+            good = {"grant_type": ["refresh_token"], "service": ["test"], "refresh_token": [user.split(":")[1]],
+                    "client_id": ["kiln"], "scope": ["repository:team/app:pull"]}
+            self.give_token() if form == good else self.answer(401)
+            return
+        told = json.loads(body)
         with lock:
             state.update(told)
             if "uses" in told:

@@ -48,6 +48,7 @@ for n in "${names[@]}"; do
 done
 
 # The same input, the same image.
+kept=$(realpath "${KILN_FIXTURES:-${XDG_CACHE_HOME:-$HOME/.cache}/kiln-fixtures}")
 n=traefik
 if [ "$(field $n 2)" = made ]; then
     at=docker://$address/$(field $n 3)
@@ -58,9 +59,28 @@ if [ "$(field $n 2)" = made ]; then
     no_ca=$(skopeo inspect --authfile "$reg/auth.json" --raw "$at" 2>&1)
     same 'without its CA it is not trusted' 1 "$(grep -c 'x509: certificate signed by unknown authority' <<<"$no_ca")"
     mkdir "$scratch/again"
-    ln -s "$(realpath "${KILN_FIXTURES:-${XDG_CACHE_HOME:-$HOME/.cache}/kiln-fixtures}")/fetched" "$scratch/again/fetched"
+    ln -s "$kept/fetched" "$scratch/again/fetched"
     same 'laid out again it has the same digest' "$(field $n 4)" "$("$make" --cache "$scratch/again" $n | cut -f 4)"
     rm -rf "$scratch/again"
+fi
+
+# So has what an ordinary user lays out, in a user namespace.
+n=oauth2-proxy user=kiln-test-$$
+if [ "$(field $n 2)" != made ] || [ "$(id -u)" != 0 ]; then
+    skip 'an ordinary user lays out the same image' 'needs root, to make a user, and oauth2-proxy'
+elif useradd --system --no-create-home --home-dir "$scratch/user" --shell /bin/sh "$user"; then
+    at_exit userdel "$user"
+    grep -q "^$user:" /etc/subuid || usermod --add-subuids 1000000000-1000065535 --add-subgids 1000000000-1000065535 "$user"
+    mkdir -p "$scratch/user/cache/fetched"
+    cp -r "$kept"/fetched/$n-* "$scratch/user/cache/fetched"
+    cp -r "$repo/qemu-test/fixtures" "$scratch/user/fixtures"
+    chown -R "$user:" "$scratch/user"
+    chmod 755 "$scratch"
+    same 'an ordinary user lays out the same image' "$(field $n 4)" \
+        "$(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups env -C / HOME="$scratch/user" PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+            "$scratch/user/fixtures/make" --cache "$scratch/user/cache" $n 2>&1 | cut -f 4)"
+else
+    not_ok 'a user for the test'
 fi
 
 config() { [ ! -e "$scratch/$1.json" ] || same "$1: $2" "$4" "$(jq -c "$3" "$scratch/$1.json")"; }

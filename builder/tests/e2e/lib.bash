@@ -74,7 +74,11 @@ test_cache() {
     mkdir -p "$build/test-cache"
     (cd "$build/test-cache" && pwd)
 }
-# data_copy DIR: kiln's data where every user can read it; the repository itself may lie in a private directory
+# What a test lends to an ordinary user is a copy: the repository may lie in a private directory, as root's home is.
+public() { # PROGRAM: prints where every user finds it, once $scratch is open to all
+    install -D -m 755 "$1" "$scratch/public/${1##*/}" && echo "$scratch/public/${1##*/}"
+}
+# data_copy DIR: of kiln's data
 data_copy() {
     mkdir -p "$1/builder"
     cp -r "$repo"/{overlays,profiles,firmware,qemu-test} "$1/"

@@ -5,12 +5,13 @@
 . "$(dirname "$0")/lib.bash"
 
 # Profiles of our own: what tiny needs is found above them and in KILN_DATA.
-ln -s "$repo/qemu-test/overlays" "$scratch/overlays"
-export KILN_DATA=$repo
+export KILN_DATA=$scratch/data
+data_copy "$KILN_DATA"
+ln -s "$KILN_DATA/qemu-test/overlays" "$scratch/overlays"
 profile() { # DIR [LINE...]: tiny, with further lines
     mkdir -p "$scratch/$1"
     {
-        printf 'profile: %s\nextends: %s\n' "$1" "$repo/qemu-test/profiles/tiny.yaml"
+        printf 'profile: %s\nextends: %s\n' "$1" "$KILN_DATA/qemu-test/profiles/tiny.yaml"
         [ $# -lt 2 ] || printf '%s\n' "${@:2}"
     } >"$scratch/$1/$1.yaml"
     echo "$scratch/$1/$1.yaml"
@@ -34,11 +35,9 @@ check 'updates and security are among the sources' \
 
 if [ "$(id -u)" = 0 ]; then
     mkdir "$scratch/user" && chown 65534:65534 "$scratch/user"
-    cp "$kiln" "$scratch/kiln"
-    data_copy "$scratch/data"
-    sed "s#$repo#$scratch/data#" "$tiny" >"$scratch/user/tiny.yaml" && chmod 644 "$scratch/user/tiny.yaml"
+    cp "$tiny" "$scratch/user/tiny.yaml" && chmod 644 "$scratch/user/tiny.yaml"
     check 'kiln lock as an ordinary user' setpriv --reuid 65534 --regid 65534 --clear-groups \
-        env HOME="$scratch/user" KILN_DATA="$scratch/data" "$scratch/kiln" -q lock "$scratch/user/tiny.yaml" --cache "$scratch/user/cache"
+        env HOME="$scratch/user" "$(public "$kiln")" -q lock "$scratch/user/tiny.yaml" --cache "$scratch/user/cache"
     check 'the same bytes for an ordinary user' cmp "$scratch/user/tiny.lock" "$scratch/first.lock"
 else
     skip 'kiln lock as another user' 'this test does not run as root'

@@ -36,11 +36,12 @@ chmod -R a+rX "$layout"
 
 names=(registry.example/team/base:13 registry.example:5000/odd/app:1 registry.example/late:2 registry.example/stacked:2
     registry.example/made:1)
+store=$(public "$build/tools/store")
 make_store() { # OUT THREADS [COMMAND...]
     local out=$1 threads=$2
     shift 2
     "$@" mkdir -p "$out.index"
-    "$@" "$build/tools/store" "$layout" "$tree" "$out" "$threads" "$out.index" "${names[@]}" >"$out.json"
+    "$@" "$store" "$layout" "$tree" "$out" "$threads" "$out.index" "${names[@]}" >"$out.json"
 }
 check 'a store of five images, one worker' make_store "$scratch/store.sqfs" 1
 check 'the same with two' make_store "$scratch/two.sqfs" 2

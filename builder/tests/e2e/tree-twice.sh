@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.bash"
 source "$(dirname "$0")/packages.bash"
-tree=$build/tools/tree
+tree=$(public "$build/tools/tree")
 epoch=$(($(date +%s) - 60))
 
 if [ "$(id -u)" -ne 0 ]; then

@@ -21,6 +21,7 @@ struct build {
 	const struct build_opts *o;
 	struct graph g;
 	struct trees trees;
+	struct upstreams upstreams;
 	struct image_steps image;
 	struct users users;
 	char wired[HASH_HEX]; /* of what wire_make gives */
@@ -68,6 +69,8 @@ static int run_trees(struct build *b, struct err *err)
 		if (b->trees.v[i].index)
 			vec_push(&goals, b->trees.v[i].index);
 	}
+	for (size_t i = 0; i < b->upstreams.n; i++)
+		vec_push(&goals, b->upstreams.v[i].index);
 	vec_push(&goals, b->image.init);
 	vec_push(&goals, b->image.agent);
 	vec_push(&goals, (struct step *)NULL);
@@ -141,6 +144,8 @@ static int set_version(struct build *b, struct err *err)
 	hash_field_u64(h, b->a->release);
 	for (size_t i = 0; i < b->trees.n; i++)
 		hash_field(h, b->trees.v[i].tree->key);
+	for (size_t i = 0; i < b->l->images.n; i++)
+		hash_field(h, b->l->images.v[i].pin.manifest.digest);
 	hash_field(h, b->image.init->key);
 	hash_field(h, b->image.agent->key);
 	hash_end(h, hex);
@@ -210,8 +215,10 @@ static int prepare(struct build *b, struct err *err)
 	if (!tools || !trees_find(&b->trees, "os"))
 		return err_set(err, ERR_CONFIG, "%s: no service brings the tree \"%s\" (overlays/base is missing)",
 			b->a->file, tools ? "os" : "tools");
+	upstreams_add(&b->g, &b->upstreams, b->l, b->o->cache);
 	b->image.a = b->a;
 	b->image.trees = &b->trees;
+	b->image.upstreams = &b->upstreams;
 	b->image.facts.epoch = b->l->epoch;
 	b->image.facts.user = users_find;
 	b->image.facts.user_arg = &b->users;
@@ -256,6 +263,7 @@ static void release(struct build *b)
 	users_release(&b->users);
 	image_steps_release(&b->image);
 	graph_release(&b->g);
+	upstreams_release(&b->upstreams);
 	trees_release(&b->trees);
 	strvec_release(&b->hashed);
 	free(b->version);

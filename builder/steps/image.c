@@ -138,11 +138,14 @@ static int make_store(const struct step *step, const char *dir, struct err *err)
 	struct image_spec *images = arena_alloc(&mem, (s->a->containers.n + 1) * sizeof *images);
 	_cleanup_free_ char *out = path_join(dir, "store.squashfs"), *list = path_join(dir, "report.json");
 	_cleanup_json_ json_t *report = NULL;
-	struct store_spec spec = {.images = images, .n_images = collect_images(s, &mem, images)};
+	struct store_spec spec = {.images = images,
+		.n_images = collect_images(s, &mem, images),
+		.upstream = upstreams_images(s->upstreams, &mem, err),
+		.n_upstream = s->upstreams->lock->images.n};
 	struct squash_opts opts = {
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 
-	int r = store_build(&opts, &spec, &report, err);
+	int r = spec.upstream ? store_build(&opts, &spec, &report, err) : -1;
 	arena_release(&mem);
 	if (r < 0 || json_write(list, report, err) < 0)
 		return -1;
@@ -272,6 +275,7 @@ static void add_store(struct graph *g, struct image_steps *s, struct step *tools
 			hash_field(h, c->entrypoint.v[k]);
 		hash_field(h, NULL);
 	}
+	upstreams_need(s->upstreams, s->store, h);
 	hash_end(h, s->store->key);
 }
 

@@ -3,12 +3,14 @@
 #include "plan/appliance.h"
 #include "steps/graph.h"
 #include "steps/trees.h"
+#include "steps/upstream.h"
 #include "tree/tools.h"
 #include "wire/wire.h"
 
 struct image_steps {
 	const struct appliance *a;
 	struct trees *trees;
+	struct upstreams *upstreams;
 	struct tools tools;
 	struct wire_facts facts;
 	char *source;		   /* directory of the target programs' sources */

@@ -16,6 +16,7 @@ declare -A reach=(
     [appliance]='appliance_load appliance_json explain_flows'
     [deb822]='control_parse status_add triggers_parse'
     [deb]='deb_unpack next_member extract_control make_dir make_file make_symlink make_hardlink set_times'
+    [layer]='tar_extra_pax set_xattr add_whiteout add_implicit merge_marks resolve_link check_members'
     [gpt]='read_copy parse_entry gpt_by_uuid verity_parse bootcount_parse'
     [image]='reference_parse reference_text challenge_add index_choose manifest_read config_read pin_read'
     [lock]='lock_parse lock_text lock_uri'

@@ -102,9 +102,6 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	const char *shown;
 	if (p->keyring && file_locate(pl->arena, p->keyring, "keyring", NULL, &a->keyring, &shown, err) < 0)
 		return -1;
-	if (p->registry_ca &&
-		file_locate(pl->arena, p->registry_ca, "registry_ca", NULL, &a->registry_ca, &shown, err) < 0)
-		return -1;
 	if (plan_mirrors(pl, err) < 0)
 		return -1;
 	a->subnet = p->subnet ? p->subnet->text : DEFAULT_SUBNET;

@@ -1,4 +1,5 @@
-/* `mirrors:` of the profile: {PREFIX: PLACE} or {PREFIX: [PLACE, ...]}. */
+/* `mirrors:` of the profile, {PREFIX: PLACE} or {PREFIX: [PLACE, ...]}, and `registry_ca:`. */
+#include "base/path.h"
 #include "config/mirror.h"
 #include "plan/planner.h"
 
@@ -13,6 +14,22 @@ static int add(
 	return 0;
 }
 
+/* Beside the profile, or, unlike what goes into images, anywhere on this host. */
+static int set_ca(struct planner *pl, struct err *err)
+{
+	const struct ynode *n = pl->profile->registry_ca;
+	const char *shown;
+
+	if (!n)
+		return 0;
+	if (n->text[0] != '/')
+		return file_locate(pl->arena, n, "registry_ca", NULL, &pl->a->registry_ca, &shown, err);
+	if (!path_exists(n->text))
+		return ynode_err(n, err, "registry_ca: there is no %s", n->text);
+	pl->a->registry_ca = n->text;
+	return 0;
+}
+
 int plan_mirrors(struct planner *pl, struct err *err)
 {
 	const struct ynode *map = pl->profile->mirrors;
@@ -20,6 +37,8 @@ int plan_mirrors(struct planner *pl, struct err *err)
 	size_t n = 0;
 	int r = 0;
 
+	if (set_ca(pl, err) < 0)
+		return -1;
 	if (!map)
 		return 0;
 	if (map->kind != Y_MAP)

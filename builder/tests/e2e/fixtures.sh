@@ -26,7 +26,7 @@ check 'the registry starts' "$registry" start "$reg" --parent $$
 at_exit "$registry" stop "$reg"
 address=$(cat "$reg/address") || exit
 
-names=(traefik valkey oauth2-proxy)
+names=(traefik valkey haproxy oauth2-proxy)
 nice -n 19 "$make" --push "$reg" --run "${names[@]}" >"$scratch/made"
 sed 's/^/# /' "$scratch/made"
 field() { awk -F '\t' -v n="$1" -v f="$2" '$1 == n {print $f}' "$scratch/made"; }
@@ -46,6 +46,28 @@ for n in "${names[@]}"; do
     check "$n: unpacked" umoci --log=error unpack --image "$scratch/$n:x" "$scratch/$n.bundle"
     insp --authfile "$reg/auth.json" --config "$at" >"$scratch/$n.json"
 done
+
+# kiln has them under their upstream names, the layer that two share once.
+pull() { # REFERENCE: what is fetched, as JSON
+    REGISTRY_AUTH_FILE=$reg/auth.json "$kiln" image pull "$1" --json --cache "$scratch/kiln" --registry-ca "$reg/ca.pem" \
+        --mirror "docker.io=$address/docker.io" --mirror "quay.io=$address/quay.io"
+}
+for n in "${names[@]}"; do
+    [ -d "$scratch/$n.bundle" ] || continue
+    pull "$(field "$n" 3)" >"$scratch/$n.pulled" 2>"$scratch/$n.said" || cat "$scratch/$n.said"
+    same "$n: kiln pulls it through mirrors" "$(field "$n" 4) $(field "$n" 3)" "$(jq -r '.[] | .index.digest + " " + .name' "$scratch/$n.pulled")"
+done
+if [ -s "$scratch/valkey.pulled" ] && [ -s "$scratch/haproxy.pulled" ]; then
+    same 'of the second image on one base kiln fetches one layer' "$(jq '.[0].layers[1].size' "$scratch/haproxy.pulled")" \
+        "$(jq '.[0].fetched' "$scratch/haproxy.pulled")"
+fi
+if [ "$(field traefik 2)" = made ]; then
+    at=$address/$(field traefik 3) path=docker.io/library/traefik
+    echo '{}' >"$scratch/no-auth.json"
+    refused 'kiln has no password' 4 \
+        "kiln: error: image $at: https://$address/v2/$path/manifests/${at##*:}: $address wants a user name and a password for $path"$'\n'"kiln: hint: \"podman login $address\" puts them where kiln finds them" \
+        env REGISTRY_AUTH_FILE="$scratch/no-auth.json" "$kiln" image show "$at" --cache "$scratch/kiln-none" --registry-ca "$reg/ca.pem"
+fi
 
 # The same input, the same image.
 kept=$(realpath "${KILN_FIXTURES:-${XDG_CACHE_HOME:-$HOME/.cache}/kiln-fixtures}")

@@ -56,6 +56,9 @@ if useradd --system --no-create-home --home-dir "$scratch/user" --shell /bin/sh 
     mkdir "$scratch/user"
     chown "$user:" "$scratch/user"
     chmod 755 "$scratch"
+    mkdir "$scratch/tree"
+    mount -o bind,ro "$tree" "$scratch/tree" && at_exit umount "$scratch/tree"
+    tree=$scratch/tree
     check 'a store as an ordinary user' make_store "$scratch/user/store.sqfs" 2 \
         setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups env HOME="$scratch/user"
     same 'the same bytes for root and for a user' "$(sha256sum <"$scratch/store.sqfs")" "$(sha256sum <"$scratch/user/store.sqfs")"

@@ -91,8 +91,7 @@ same 'killed and resumed: the same SHA-256' "$want" "$(sum "$scratch/three/tiny.
 same 'nothing is left over in the cache' '' "$(ls "$three/tmp")"
 
 # A download that rotted is noticed when it is read, and fetched again.
-rotten=$(cd "$three/sha256" && find . -type f | sort | head -n 1)
-rotten=$three/sha256/${rotten#./}
+rotten=$three/sha256/$(jq -r '[.packages[].sha256] | sort | first' "${profile%.yaml}.lock")
 chmod u+w "$rotten" && printf 'rot' | dd of="$rotten" bs=1 seek=100 conv=notrunc status=none
 rm -rf "$three/unpacked" "$three/steps"
 said=$("$kiln" build "$profile" --cache "$three" --out "$scratch/four" 2>&1)

@@ -74,13 +74,16 @@ static int split_auth(const char *text, struct credentials *ret)
 {
 	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
 
-	if (!base64_decode(&plain, text) || strlen(strbuf_cstr(&plain)) != plain.len)
+	if (!base64_decode(&plain, text))
+		return -1;
+	while (plain.len && !plain.s[plain.len - 1]) /* Docker pads with NULs */
+		plain.len--;
+	if (strlen(strbuf_cstr(&plain)) != plain.len)
 		return -1;
 	char *colon = plain.len ? strchr(plain.s, ':') : NULL;
 	if (!colon)
 		return -1;
 	ret->user = xstrndup(plain.s, (size_t)(colon - plain.s));
-	/* Docker pads with NULs; podman trims as well. */
 	ret->password = xstrdup(colon + 1);
 	explicit_bzero(plain.s, plain.len);
 	return 0;
@@ -141,7 +144,8 @@ static int read_file(const char *file, const char *registry, const char *path, s
 	size_t len;
 	_cleanup_free_ char *text = path_read(file, AUTH_FILE_MAX, &len, &why);
 
-	if (!text && (why.sys == ENOENT || why.sys == ENOTDIR))
+	/* Other users' directories may be closed: /run/containers is root's. */
+	if (!text && (why.sys == ENOENT || why.sys == ENOTDIR || (why.sys == EACCES && !getenv("REGISTRY_AUTH_FILE"))))
 		return 0;
 	if (!text) {
 		err_move(err, &why);

@@ -65,7 +65,8 @@ static void test_most_specific(void **state)
 				"\"password\": \"4\"},"
 				"\"https://index.docker.io/v1/\": {\"auth\": \"ZTo1\"}, \"https://h.io/v2/\": "
 				"{\"identitytoken\": \"xyz\"},"
-				"\"empty.io\": {}}}");
+				"\"nul.io\": {\"auth\": \"YToxAAA=\"}, \"empty.io\": {}}}");
+	finds("nul.io", "x", "a:1");
 	finds("q.io", "other/app", "a:1");
 	finds("q.io", "team/other", "b:2");
 	finds("q.io", "teams/app", "a:1");

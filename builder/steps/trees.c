@@ -177,6 +177,9 @@ static int add_one(struct graph *g, struct trees *t, struct tree_step *ts, const
 	hash_field(h, "layer-index");
 	hash_field_u64(h, INDEX_VERSION);
 	step_needs(ts->index, h, ts->tree);
+	/* It reads the tree below as well, which may be missing where its own is there. (The key is in that one's.) */
+	if (ts->parent)
+		vec_push(&ts->index->deps, (const struct step *)ts->parent->tree);
 	hash_end(h, ts->index->key);
 	ts->index->make = make_index;
 	ts->index->arg = arg;

@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{"test", cmd_test},
 	{"inspect", cmd_inspect},
 	{"image", cmd_image},
+	{"bundle", cmd_bundle},
 	{"cache", cmd_cache},
 	{NULL, NULL},
 };

@@ -45,28 +45,40 @@ static int only_formats(struct appliance *a, const char *list, struct err *err)
 	return 0;
 }
 
+struct build_args {
+	const char *profile, *formats, *from;
+};
+
+static int parse(int argc, char **argv, struct build_args *args, struct err *err)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *v, *opt = argv[i];
+		if ((v = cmd_value("--format", argc, argv, &i)))
+			args->formats = v;
+		else if ((v = cmd_value("--from", argc, argv, &i)))
+			args->from = v;
+		else if (*opt == '-')
+			return err_set(err, ERR_USAGE, "build: unknown option \"%s\"", opt);
+		else if (args->profile)
+			return err_set(err, ERR_USAGE, "build: one profile at a time, found \"%s\" as well", opt);
+		else
+			args->profile = opt;
+		if (i < 0)
+			return err_set(err, ERR_USAGE, "%s needs a value", opt);
+	}
+	if (args->profile)
+		return 0;
+	err_set(err, ERR_USAGE, "build: a profile is missing");
+	return err_hint(err, "for example: kiln build core");
+}
+
 int cmd_build(int argc, char **argv, struct err *err)
 {
-	const char *profile = NULL, *formats = NULL;
+	struct build_args args = {0};
 
-	for (int i = 1; i < argc; i++) {
-		const char *v = cmd_value("--format", argc, argv, &i);
-		if (i < 0)
-			return err_set(err, ERR_USAGE, "--format needs a value");
-		if (v)
-			formats = v;
-		else if (argv[i][0] == '-')
-			return err_set(err, ERR_USAGE, "build: unknown option \"%s\"", argv[i]);
-		else if (profile)
-			return err_set(err, ERR_USAGE, "build: one profile at a time, found \"%s\" as well", argv[i]);
-		else
-			profile = argv[i];
-	}
-	if (!profile) {
-		err_set(err, ERR_USAGE, "build: a profile is missing");
-		return err_hint(err, "for example: kiln build core");
-	}
-	struct appliance *a = cmd_load(profile, err);
+	if (parse(argc, argv, &args, err) < 0)
+		return -1;
+	struct appliance *a = cmd_load(args.profile, err);
 	if (!a)
 		return -1;
 	_cleanup_cache_ struct cache *cache = NULL;
@@ -76,13 +88,14 @@ int cmd_build(int argc, char **argv, struct err *err)
 		.jobs = cmd_globals.jobs,
 		.explain = cmd_globals.explain,
 		.offline = cmd_globals.offline};
-	int r = formats ? only_formats(a, formats, err) : 0;
+	int r = args.formats ? only_formats(a, args.formats, err) : 0;
 	if (r == 0)
 		r = ns_check(err);
 	if (r == 0)
 		r = cache_open(cmd_globals.cache, ns_remove, &cache, err);
 	if (r == 0)
-		r = inputs_ready(a, cache, cmd_globals.offline, &lock, err);
+		r = args.from ? inputs_from(a, cache, args.from, &lock, err)
+			      : inputs_ready(a, cache, cmd_globals.offline, &lock, err);
 	opts.cache = cache;
 	if (r == 0)
 		r = build_run(a, &lock, &opts, &result, err);

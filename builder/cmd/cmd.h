@@ -49,4 +49,5 @@ int cmd_test(int argc, char **argv, struct err *err);
 int cmd_run(int argc, char **argv, struct err *err);
 int cmd_cache(int argc, char **argv, struct err *err);
 int cmd_inspect(int argc, char **argv, struct err *err);
+int cmd_bundle(int argc, char **argv, struct err *err);
 int cmd_image(int argc, char **argv, struct err *err);

@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LOCK_MAX (64 << 20) /* bytes of its text */
+
 struct lock_source {
 	const char *uri; /* without a slash at the end */
 	const char *suite;
@@ -89,6 +91,8 @@ int lock_write(const char *path, const struct lock *l, struct err *err);
  * packages, and the images' sources. */
 void lock_request(const struct appliance *a, char hex[HASH_HEX]);
 bool lock_fits(const struct lock *l, const struct appliance *a);
+/* In what they differ, as a clause about the lock ("it has no image X"); NULL when it fits. The caller frees it. */
+char *lock_difference(const struct lock *l, const struct appliance *a);
 
 const struct lock_set *lock_set(const struct lock *l, const char *id);		/* NULL when there is none */
 const struct lock_package *lock_package(const struct lock *l, const char *key); /* NULL when there is none */

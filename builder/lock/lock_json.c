@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LOCK_FORMAT = 1, LOCK_MAX = 64 << 20 };
+enum { LOCK_FORMAT = 1 };
 /* No .deb is larger than its ar header can say: ten decimal digits. */
 static const uint64_t deb_max = 9999999999;
 static const uint64_t epoch_max = 253402300799; /* the year 9999 */

@@ -45,24 +45,40 @@ static char *index_json(const char *name, const struct image_pin *pin)
 	return json_compact(j);
 }
 
-static int add_blob(struct tar_out *t, const struct cache *c, const struct blob_ref *b, struct err *err)
+int archive_blob(
+	struct tar_out *t, const struct cache *c, const char *name, const char *hex, uint64_t size, struct err *err)
 {
-	_cleanup_free_ char *path = cache_blob_path(c, b->digest), *name = xasprintf("blobs/sha256/%s", b->digest);
-	struct tar_member m = {.name = name, .type = '0', .mode = 0644, .size = b->size};
-	int good = cache_verify(c, b->digest, b->size, err);
+	_cleanup_free_ char *path = cache_blob_path(c, hex);
+	struct tar_member m = {.name = name, .type = '0', .mode = 0644, .size = size};
+	int good = cache_verify(c, hex, size, err);
 
 	if (good < 0)
 		return -1;
 	if (good == 0)
-		return err_set(err, ERR_VERIFY, "blob sha256:%s is not in the cache", b->digest);
+		return err_set(err, ERR_VERIFY, "blob sha256:%s is not in the cache", hex);
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? err_sys(err, errno, "%s", path) : tar_add_fd(t, &m, fd, err);
 }
 
-static int write_all(
-	struct tar_out *t, const struct cache *c, const char *name, const struct image_pin *pin, struct err *err)
+static int add_blob(struct tar_out *t, const struct cache *c, const struct blob_ref *b, struct err *err)
+{
+	_cleanup_free_ char *name = xasprintf("blobs/sha256/%s", b->digest);
+
+	return archive_blob(t, c, name, b->digest, b->size, err);
+}
+
+struct image_content {
+	const struct cache *cache;
+	const char *name;
+	const struct image_pin *pin;
+};
+
+static int write_all(struct tar_out *t, void *arg, struct err *err)
 {
 	static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+	const struct image_content *content = arg;
+	const struct image_pin *pin = content->pin;
+	const char *name = content->name;
 	_cleanup_free_ const struct blob_ref **v = xcalloc(pin->n_layers + 3, sizeof *v);
 	_cleanup_free_ char *index = index_json(name, pin);
 	size_t n = list_blobs(pin, v);
@@ -72,7 +88,7 @@ static int write_all(
 	struct progress_step *step = progress_begin("export", name ? name : "image", n, PROGRESS_COUNT);
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = add_blob(t, c, v[i], err);
+		r = add_blob(t, content->cache, v[i], err);
 		progress_add(step, 1);
 	}
 	progress_end(step, r == 0);
@@ -81,8 +97,8 @@ static int write_all(
 	return tar_file(t, "oci-layout", 0, version, strlen(version), err) < 0 ? -1 : tar_end(t, err);
 }
 
-int image_export(
-	const struct cache *c, const char *name, const struct image_pin *pin, const char *path, struct err *err)
+int archive_write(
+	const char *path, int (*fill)(struct tar_out *t, void *arg, struct err *err), void *arg, struct err *err)
 {
 	_cleanup_free_ char *tmp = xasprintf("%s.XXXXXX", path);
 	_cleanup_fd_ int fd = mkostemp(tmp, O_CLOEXEC);
@@ -93,11 +109,19 @@ int image_export(
 		return err_sys(err, errno, "make %s", tmp);
 	tar_fd_sink_init(&sink, fd);
 	t.sink = &sink.sink;
-	int r = write_all(&t, c, name, pin, err);
+	int r = fill(&t, arg, err);
 	tar_release(&t);
 	if (r == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0))
 		r = err_sys(err, errno, "write %s", path);
 	if (r < 0)
 		unlink(tmp);
 	return r;
+}
+
+int image_export(
+	const struct cache *c, const char *name, const struct image_pin *pin, const char *path, struct err *err)
+{
+	struct image_content content = {.cache = c, .name = name, .pin = pin};
+
+	return archive_write(path, write_all, &content, err);
 }

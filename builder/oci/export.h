@@ -2,6 +2,7 @@
 #pragma once
 #include "fetch/cache.h"
 #include "oci/pin.h"
+#include "tree/tar.h"
 
 /*
  * Write `path` whole or not at all, from the cache; every blob is hashed on its way. `name` is what the image is called
@@ -10,3 +11,10 @@
  */
 int image_export(
 	const struct cache *c, const char *name, const struct image_pin *pin, const char *path, struct err *err);
+
+/* The parts of it. Write `path` whole or not at all: `fill` adds the members and the end. */
+int archive_write(
+	const char *path, int (*fill)(struct tar_out *t, void *arg, struct err *err), void *arg, struct err *err);
+/* Add a member that is an entry of the cache, hashed first. ERR_VERIFY when it is not there, or corrupt. */
+int archive_blob(
+	struct tar_out *t, const struct cache *c, const char *name, const char *hex, uint64_t size, struct err *err);

@@ -2,7 +2,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fetch/download.h"
+#include "steps/bundle.h"
 #include <errno.h>
+#include <string.h>
+
+static int bad_lock(const struct appliance *a, struct err *read, struct err *err)
+{
+	err_move(err, read);
+	return err_hint(err, "repair it, or remove it and let \"kiln lock %s\" make a new one",
+		a->beside == a->file ? a->file : a->name);
+}
 
 int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
 {
@@ -15,9 +24,7 @@ int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct
 		log_note("%s does not fit %s any more: resolving anew", path, a->file);
 		lock_release(ret);
 	} else if (read.sys != ENOENT) {
-		err_move(err, &read);
-		return err_hint(err, "repair it, or remove it and let \"kiln lock %s\" make a new one",
-			a->beside == a->file ? a->file : a->name);
+		return bad_lock(a, &read, err);
 	}
 	if (lock_resolve(a, c, offline, ret, err) < 0)
 		return -1;
@@ -30,4 +37,42 @@ int inputs_ready(const struct appliance *a, struct cache *c, bool offline, struc
 		return -1;
 	struct download_opts opts = {.offline = offline};
 	return lock_fetch(ret, c, &opts, err) < 0 ? -1 : lock_fetch_images(ret, a, c, &opts, err);
+}
+
+struct beside {
+	const struct appliance *a;
+	bool same; /* the lock beside the profile is that of the bundle */
+};
+
+/* The lock of a bundle, before anything of it is believed. */
+static int judge(void *arg, const struct lock *l, struct err *err)
+{
+	struct beside *b = arg;
+	const struct appliance *a = b->a;
+	_cleanup_free_ char *path = lock_path(a->beside), *differs = lock_difference(l, a), *wanted = lock_text(l);
+	_cleanup_err_ struct err read = ERR_INIT;
+	_cleanup_lock_ struct lock here = {0};
+
+	if (differs) {
+		err_set(err, ERR_CONFIG, "its lock does not fit %s: %s", a->file, differs);
+		return err_hint(err, "bring the profile and the services that it was made of, or make a new bundle");
+	}
+	if (lock_read(path, &here, &read) < 0)
+		return read.sys == ENOENT ? 0 : bad_lock(a, &read, err);
+	_cleanup_free_ char *text = lock_text(&here);
+	b->same = strcmp(text, wanted) == 0;
+	if (b->same || !lock_fits(&here, a))
+		return 0;
+	err_set(err, ERR_CONFIG, "its lock is another than %s", path);
+	return err_hint(err, "remove %s to build what is in the bundle", path);
+}
+
+int inputs_from(const struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err)
+{
+	_cleanup_free_ char *path = lock_path(a->beside);
+	struct beside b = {.a = a};
+
+	if (bundle_read(bundle, c, &(struct bundle_judge){.judge = judge, .arg = &b}, ret, err) < 0)
+		return -1;
+	return b.same ? 0 : lock_write(path, ret, err);
 }

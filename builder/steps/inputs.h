@@ -10,3 +10,8 @@
 int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
 /* Then download what the cache lacks. */
 int inputs_ready(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
+/*
+ * The same from a bundle (steps/bundle.h), without a network: its lock must fit the profile, and becomes the lock
+ * beside it. ERR_CONFIG when it does not fit, or when the lock that is there fits too and pins something else.
+ */
+int inputs_from(const struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err);

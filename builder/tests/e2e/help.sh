@@ -46,7 +46,7 @@ complete_with() { # WORD...: what is offered for the last one
 }
 # shellcheck disable=SC2016 # for the inner bash
 check 'the completion is a script that loads' bash --norc -c '. "$1"; complete -p kiln' _ "$build/kiln.bash"
-same 'a command' build "$(complete_with kiln bu)"
+same 'a command' build "$(complete_with kiln bui)"
 same 'an option of a command' --scenario "$(complete_with kiln test --sc)"
 same 'an option of every command' --timings "$(complete_with kiln lock --tim)"
 same 'the words of an option' $'qemu\nnspawn' "$(complete_with kiln test --engine '')"

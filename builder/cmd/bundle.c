@@ -1,0 +1,95 @@
+/* kiln bundle: all that a build from a lock needs, in one file. */
+#include "steps/bundle.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+#include "steps/inputs.h"
+
+struct words {
+	const char *v[2];
+	size_t n;
+	const char *file; /* -o */
+};
+
+static int parse(int argc, char **argv, struct words *w, struct err *err)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *v = cmd_value("-o", argc, argv, &i);
+		if (i < 0)
+			return err_set(err, ERR_USAGE, "bundle: -o needs a value");
+		if (v)
+			w->file = v;
+		else if (argv[i][0] == '-')
+			return err_set(err, ERR_USAGE, "bundle: unknown option \"%s\"", argv[i]);
+		else if (w->n == ARRAY_SIZE(w->v))
+			return err_set(err, ERR_USAGE, "bundle: too much: \"%s\"", argv[i]);
+		else
+			w->v[w->n++] = argv[i];
+	}
+	return 0;
+}
+
+static int print(const char *file, const struct lock *l, const char *verdict, struct err *err)
+{
+	_cleanup_bundle_list_ struct bundle_list blobs = {0};
+	_cleanup_free_ char *text = lock_text(l);
+	char hex[HASH_HEX];
+
+	if (bundle_list(l, &blobs, err) < 0)
+		return -1;
+	hash_bytes(text, strlen(text), hex);
+	if (cmd_globals.json) {
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "file", file, "lock", hex,
+			"packages", (json_int_t)l->packages.n, "images", (json_int_t)l->images.n, "blobs",
+			(json_int_t)blobs.n, "bytes", (json_int_t)blobs.bytes);
+		_cleanup_free_ char *out = json_canonical(j);
+		fputs(out, stdout);
+		return 0;
+	}
+	printf("%s  %zu packages, ", file, l->packages.n);
+	if (l->images.n)
+		printf("%zu images, ", l->images.n);
+	printf("%s%s\nlock  sha256:%s\n", str_bytes(blobs.bytes), verdict, hex);
+	return 0;
+}
+
+static int make(const char *profile, const char *file, struct err *err)
+{
+	_cleanup_appliance_ struct appliance *a = cmd_load(profile, err);
+	_cleanup_cache_ struct cache *cache = NULL;
+	_cleanup_lock_ struct lock lock = {0};
+
+	if (!a || cache_open(cmd_globals.cache, NULL, &cache, err) < 0 ||
+		inputs_ready(a, cache, cmd_globals.offline, &lock, err) < 0 ||
+		bundle_write(&lock, cache, file, err) < 0)
+		return -1;
+	return print(file, &lock, "", err);
+}
+
+static int verify(const char *file, struct err *err)
+{
+	_cleanup_lock_ struct lock lock = {0};
+
+	return bundle_read(file, NULL, NULL, &lock, err) < 0 ? -1 : print(file, &lock, ": sound", err);
+}
+
+int cmd_bundle(int argc, char **argv, struct err *err)
+{
+	struct words w = {0};
+
+	if (parse(argc, argv, &w, err) < 0)
+		return -1;
+	if (w.n && str_eq(w.v[0], "verify") && !w.file) {
+		if (w.n == 2)
+			return verify(w.v[1], err);
+		err_set(err, ERR_USAGE, "bundle verify: a file is missing");
+		return err_hint(err, "kiln bundle verify FILE");
+	}
+	if (w.n == 1 && w.file)
+		return make(w.v[0], w.file, err);
+	if (w.n == 2)
+		return err_set(err, ERR_USAGE, "bundle: one profile at a time, found \"%s\" as well", w.v[1]);
+	err_set(err, ERR_USAGE, "bundle: %s", w.n ? "say where it goes" : "a profile is missing");
+	return err_hint(err, "for example: kiln bundle -o core.bundle core");
+}

@@ -75,6 +75,19 @@ kiln: hint: the damaged copy in the cache is gone: the next build fetches it aga
 check 'and fetched again' again
 same 'to the same bytes' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/three/foreign.raw")"
 
+# A bundle carries images as well, of a layout and of a registry: from it alone, with neither at hand, come the same bytes.
+mkdir five
+cp -al two/{steps,unpacked} five/
+rm -r five/steps/{store,layer,root,esp}-*
+check 'a bundle with images' "$kiln" bundle -o foreign.bundle "$profile" --cache "$cache" --offline
+mv "$service/layout" "$scratch/layout"
+no_network=(unshare --net)
+[ "$(id -u)" -eq 0 ] || no_network=()
+check 'is built from' "${no_network[@]}" "$kiln" build "$profile" --cache "$scratch/five" --out "$scratch/four" --offline --from foreign.bundle
+mv "$scratch/layout" "$service/layout"
+same 'to the same bytes, too' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/four/foreign.raw")"
+rm -r five four foreign.bundle
+
 check 'it starts, with nothing imported' "$kiln" test "$profile" --engine nspawn --cache "$cache" --out "$scratch/one" \
     --report "$scratch/report" --scenario first-boot
 check 'podman finds the images in order' "$kiln" test "$profile" --engine nspawn --cache "$cache" --out "$scratch/one" \

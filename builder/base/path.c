@@ -268,12 +268,12 @@ char *path_scratch(const char *prefix, struct err *err)
 	return path_tempdir(tmp && *tmp ? tmp : "/var/tmp", prefix, err);
 }
 
-int path_open_in(int rootfd, const char *path, int flags, mode_t mode)
+static int open_resolved(int rootfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
 		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd;
 
@@ -281,6 +281,16 @@ int path_open_in(int rootfd, const char *path, int flags, mode_t mode)
 		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof how);
 	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
 	return (int)fd;
+}
+
+int path_open_in(int rootfd, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(rootfd, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+int path_open_beneath(int rootfd, const char *path, int flags)
+{
+	return open_resolved(rootfd, *path ? path : ".", flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 int path_mkparents_in(int rootfd, const char *path)

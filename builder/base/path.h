@@ -43,5 +43,7 @@ int fd_copy(int from, int to, uint64_t len);
  * hostile content stay inside. Returns a descriptor or -1 with errno.
  */
 int path_open_in(int rootfd, const char *path, int flags, mode_t mode);
+/* The same, but nothing is followed: ELOOP at any link, EXDEV at "..". */
+int path_open_beneath(int rootfd, const char *path, int flags);
 /* Make the parents of `path` inside the tree, mode 0755. 0, or -1 with errno. */
 int path_mkparents_in(int rootfd, const char *path);

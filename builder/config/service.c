@@ -2,19 +2,11 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "config/tree.h"
 
 const char *const reserved_names[] = {"settings", "fact", "secret", "saved", "ca", "instance", "instances", "container",
 	"address", "containers", "service", "claims", "claimant", "claim", "aliases", "arch", "suite", NULL};
 
-const struct field tree_file_fields[] = {
-	FIELD(struct file_def, from, SCALAR),
-	FIELD(struct file_def, text, SCALAR),
-	FIELD(struct file_def, owner, STR),
-	FIELD(struct file_def, group, STR),
-	FIELD(struct file_def, mode, MODE),
-	FIELD_SELF(struct file_def, self),
-	FIELD_END,
-};
 static const struct field file_fields[] = {
 	FIELD(struct file_def, from, SCALAR),
 	FIELD(struct file_def, text, SCALAR),
@@ -23,30 +15,6 @@ static const struct field file_fields[] = {
 	FIELD(struct file_def, mode, MODE),
 	FIELD(struct file_def, secret, BOOL),
 	FIELD_SELF(struct file_def, self),
-	FIELD_END,
-};
-static const struct field dir_fields[] = {
-	FIELD(struct dir_def, owner, STR),
-	FIELD(struct dir_def, group, STR),
-	FIELD(struct dir_def, mode, MODE),
-	FIELD_END,
-};
-#define TREE_FIELDS                                                                                                    \
-	FIELD(struct tree_def, packages, STRS), FIELD(struct tree_def, debconf, STRS),                                 \
-		FIELD_SUB(struct tree_def, seed, NAMED, struct file_def, tree_file_fields, .any_name = true),          \
-		FIELD_SUB(struct tree_def, files, NAMED, struct file_def, tree_file_fields, .any_name = true),         \
-		FIELD_SUB(struct tree_def, directories, NAMED, struct dir_def, dir_fields, .any_name = true),          \
-		FIELD(struct tree_def, links, MAP), FIELD(struct tree_def, remove, STRS),                              \
-		FIELD_SELF(struct tree_def, self)
-static const struct field image_fields[] = {
-	TREE_FIELDS,
-	FIELD(struct tree_def, reference, SCALAR),
-	FIELD_END,
-};
-static const struct field tree_fields[] = {
-	TREE_FIELDS,
-	FIELD(struct tree_def, mask, STRS),
-	FIELD(struct tree_def, enable, STRS),
 	FIELD_END,
 };
 static const char *const type_names[] = {
@@ -193,31 +161,6 @@ static const struct field service_fields[] = {
 	FIELD_END,
 };
 
-int file_defs_check(const file_defs *files, struct err *err)
-{
-	for (size_t i = 0; i < files->n; i++) {
-		const struct file_def *f = &files->v[i];
-		if (f->path[0] != '/')
-			return ynode_err(f->self, err, "files: expected an absolute path, found '%s'", f->path);
-		if (!f->from == !f->text)
-			return ynode_err(f->self, err, "%s: needs either 'from' or 'text'", f->path);
-	}
-	return 0;
-}
-
-static int check_tree(const struct tree_def *t, struct err *err)
-{
-	if (!t)
-		return 0;
-	if (file_defs_check(&t->seed, err) < 0 || file_defs_check(&t->files, err) < 0)
-		return -1;
-	for (size_t i = 0; i < t->directories.n; i++)
-		if (t->directories.v[i].path[0] != '/')
-			return ynode_err(t->self, err, "directories: expected an absolute path, found '%s'",
-				t->directories.v[i].path);
-	return 0;
-}
-
 static int check_health(const struct health_def *h, struct err *err)
 {
 	if (!h)
@@ -260,11 +203,9 @@ static int check_secrets(const struct service_def *s, struct err *err)
 
 static int check_container(const struct service_def *s, const struct container_def *c, struct err *err)
 {
-	if (check_tree(c->image, err) < 0 || file_defs_check(&c->files, err) < 0 || check_health(c->health, err) < 0 ||
+	if (image_check(c->image, err) < 0 || file_defs_check(&c->files, err) < 0 || check_health(c->health, err) < 0 ||
 		check_volumes(s, c, err) < 0)
 		return -1;
-	if (c->image->reference && c->image->self->n > 1)
-		return ynode_err(c->image->self, err, "image: 'reference' excludes everything else");
 	VEC(const char *) names = {0};
 	for (size_t i = 0; i < s->containers.n; i++)
 		vec_push(&names, s->containers.v[i].name);
@@ -342,8 +283,8 @@ static int bind_claims(struct arena *arena, const struct ynode *n, struct servic
 
 static int check_service(const struct service_def *s, struct err *err)
 {
-	if (check_tree(s->trees.tools, err) < 0 || check_tree(s->trees.base, err) < 0 ||
-		check_tree(s->trees.os, err) < 0)
+	if (tree_check(s->trees.tools, err) < 0 || tree_check(s->trees.base, err) < 0 ||
+		tree_check(s->trees.os, err) < 0)
 		return -1;
 	if (check_secrets(s, err) < 0)
 		return -1;

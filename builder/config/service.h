@@ -16,8 +16,15 @@ struct dir_def {
 };
 typedef BLIST(struct file_def) file_defs;
 
-struct tree_def { /* what a tree holds; of a container's image also a `reference` instead */
-	const struct ynode *reference;
+struct run_def { /* a command that runs in an image while it is made from another one */
+	struct ylist command;
+	struct ymap env;
+	const char *user;
+};
+struct tree_def { /* what a tree holds; a container's image can be a `reference` instead, or made `from` one */
+	const struct ynode *reference, *from;
+	struct run_def *run;
+	struct ylist keep;
 	struct ylist packages, debconf, remove, mask, enable;
 	file_defs seed, files;
 	BLIST(struct dir_def) directories;

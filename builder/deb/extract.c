@@ -3,9 +3,7 @@
 #include "base/path.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MAX_ID = 65535, CONTROL_MAX = 16 << 20 };
@@ -70,10 +68,7 @@ static char *safe_path(const char *name, struct err *err)
 
 static int open_beneath(int dirfd, const char *path)
 {
-	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-
-	return (int)syscall(SYS_openat2, dirfd, *path ? path : ".", &how, sizeof how);
+	return path_open_beneath(dirfd, path, O_PATH | O_DIRECTORY);
 }
 
 static int make_parents(int dirfd, const char *path)

@@ -27,19 +27,19 @@ static char *differ_images(const struct lock *l, const struct appliance *a)
 		if (!c->source)
 			continue;
 		for (size_t k = 0; k < l->images.n; k++)
-			if (str_eq(l->images.v[k].name, c->image))
+			if (str_eq(l->images.v[k].name, c->upstream))
 				found = &l->images.v[k];
 		if (!found)
-			return xasprintf("it has no image %s", c->image);
+			return xasprintf("it has no image %s", c->upstream);
 		if (!str_eq(found->source, c->source))
-			return xasprintf(
-				"its image %s is from %s, the profile's from %s", c->image, found->source, c->source);
+			return xasprintf("its image %s is from %s, the profile's from %s", c->upstream, found->source,
+				c->source);
 	}
 	for (size_t k = 0; k < l->images.n; k++) {
 		bool found = false;
 		for (size_t i = 0; i < a->containers.n; i++)
 			found = found ||
-				(a->containers.v[i].source && str_eq(a->containers.v[i].image, l->images.v[k].name));
+				(a->containers.v[i].source && str_eq(a->containers.v[i].upstream, l->images.v[k].name));
 		if (!found)
 			return xasprintf("it has the image %s, which the profile does not have", l->images.v[k].name);
 	}

@@ -61,10 +61,10 @@ static int pin_one(const struct client *cl, const struct container *c, struct lo
 	struct lock_image *i = &l->images.v[l->images.n];
 	struct image_place at;
 
-	if (find(l, c->image)) /* two containers of one image */
+	if (find(l, c->upstream)) /* two containers of one image */
 		return 0;
 	*i = (struct lock_image){
-		.name = arena_strdup(&l->arena, c->image), .source = arena_strdup(&l->arena, c->source)};
+		.name = arena_strdup(&l->arena, c->upstream), .source = arena_strdup(&l->arena, c->source)};
 	if (place_of(c, &l->arena, &at, err) < 0 || source_pin(&cl->pull, &at, &l->arena, &i->pin, err) < 0)
 		return err_wrap(err, "container %s", c->name);
 	l->images.n++;
@@ -108,7 +108,7 @@ int lock_fetch_images(const struct lock *l, const struct appliance *a, struct ca
 		return -1;
 	for (size_t i = 0; i < a->containers.n; i++) {
 		const struct container *container = &a->containers.v[i];
-		const struct lock_image *image = container->source ? find(l, container->image) : NULL;
+		const struct lock_image *image = container->source ? find(l, container->upstream) : NULL;
 		struct image_place at;
 		if (!image)
 			continue;

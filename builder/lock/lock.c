@@ -49,7 +49,7 @@ void lock_request(const struct appliance *a, char hex[HASH_HEX])
 		const struct container *c = &a->containers.v[i];
 		if (!c->source || c->instance > 1)
 			continue;
-		hash_field(h, c->image);
+		hash_field(h, c->upstream);
 		hash_field(h, c->source);
 	}
 	hash_end(h, hex);

@@ -68,6 +68,16 @@ struct tree_spec {
 	struct str_list enable; /* units enabled (os) */
 };
 
+/* An image made from one that others made: files put into it, a command run in it, and what of its work is kept. */
+struct derived_spec {
+	const char *id; /* "SERVICE/CONTAINER" */
+	struct file_list files;
+	struct str_list command; /* empty: none */
+	struct str_list env;	 /* "NAME=value", over the image's */
+	const char *user;	 /* as in a container's config; NULL: the image's */
+	struct str_list keep;	 /* absolute, without "." and ".." */
+};
+
 enum health_kind { HEALTH_NONE, HEALTH_HTTP, HEALTH_HTTPS, HEALTH_TCP, HEALTH_EXEC };
 struct health {
 	enum health_kind kind;
@@ -101,11 +111,13 @@ struct container {
 	unsigned instance, instances; /* 1-based */
 	const char
 		*image; /* name in the store: localhost/kiln/SERVICE/CONTAINER:kiln, or upstream's in canonical form */
-	const char *source;	      /* NULL: composed; else where it comes from, as written (config/reference.h) */
-	const char *source_path;      /* of a local source: on this host */
-	const struct tree_spec *tree; /* composed images; NULL for others */
-	unsigned address;	      /* offset in the appliance's subnet */
-	struct str_list aliases;      /* further names on the network */
+	const char *source;	 /* NULL: composed; else where it comes from, as written (config/reference.h) */
+	const char *source_path; /* of a local source: on this host */
+	const char *upstream; /* name in the lock of what comes from there; `image`, unless it is derived from that */
+	const struct derived_spec *derived;  /* NULL: it is as it comes */
+	const struct tree_spec *tree;	     /* composed images; NULL for others */
+	unsigned address;		     /* offset in the appliance's subnet */
+	struct str_list aliases;	     /* further names on the network */
 	struct str_list entrypoint, command; /* command: (rt) without secrets */
 	const char *user, *workdir;
 	struct kv_list env;	/* (rt), none secret */

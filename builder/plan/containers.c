@@ -177,22 +177,25 @@ static void set_after(const struct scope *s, const struct container_def *d, stru
 
 static int set_image(const struct scope *s, const struct container_def *d, struct container *c, struct err *err)
 {
-	const struct ynode *n = d->image->reference;
+	const struct ynode *n = d->image->from ? d->image->from : d->image->reference;
 	struct arena *arena = s->pl->arena;
 	struct image_source from;
 
 	c->image = arena_printf(arena, "localhost/kiln/%s/%s:kiln", c->service, c->base);
 	if (!n)
 		return 0;
-	if (eval_known(s, n, "image", &c->source, err) < 0)
+	if (eval_known(s, n, d->image->from ? "from" : "image", &c->source, err) < 0)
 		return -1;
 	if (image_source_parse(arena, c->source, &from, err) < 0)
 		return err_wrap(err, "%s:%u:%u", n->file, n->line, n->column);
+	c->upstream = c->image;
 	if (from.kind == SOURCE_REGISTRY)
-		c->image = c->source = reference_text(arena, &from.ref);
+		c->upstream = c->source = reference_text(arena, &from.ref);
 	else
 		c->source_path =
 			*from.path == '/' ? from.path : arena_printf(arena, "%s/%s", s->svc->def->dir, from.path);
+	if (!d->image->from)
+		c->image = c->upstream;
 	return 0;
 }
 

@@ -141,12 +141,13 @@ struct psvc *svc_find(const struct planner *pl, const char *name);
 long svc_container(const struct psvc *svc, const char *name);
 void svc_instances(const struct planner *pl, const struct psvc *svc, long container, struct value *ret);
 
-/* containers.c, aliases.c, trees.c, secrets.c, provision.c, flows.c, publish.c, order.c, budget.c */
+/* containers.c, aliases.c, trees.c, derived.c, secrets.c, provision.c, flows.c, publish.c, order.c, budget.c */
 int plan_instances(struct planner *pl, struct err *err);  /* names and addresses */
 int plan_containers(struct planner *pl, struct err *err); /* what is in them, but for ... */
 int plan_aliases(struct planner *pl, struct err *err);	  /* ... further names ... */
 int plan_files(struct planner *pl, struct err *err);	  /* ... and files, whose templates may ask for all of that */
 int plan_trees(struct planner *pl, struct err *err);
+int plan_derived(struct planner *pl, struct err *err);
 int plan_secrets(struct planner *pl, struct err *err);
 int plan_provision(struct planner *pl, struct err *err);
 int plan_flows(struct planner *pl, struct err *err);

@@ -127,7 +127,7 @@ static int add_images(struct planner *pl, struct err *err)
 		struct psvc *svc = &pl->svcs[i];
 		for (size_t k = 0; k < svc->def->containers.n; k++) {
 			const struct container_def *d = &svc->def->containers.v[k];
-			if (d->image->reference || !svc->count[k])
+			if (d->image->reference || d->image->from || !svc->count[k])
 				continue;
 			struct tree_spec *t = &a->trees.v[a->trees.n++];
 			struct scope s = {.pl = pl, .svc = svc};

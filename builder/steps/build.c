@@ -71,6 +71,8 @@ static int run_trees(struct build *b, struct err *err)
 	}
 	for (size_t i = 0; i < b->upstreams.n; i++)
 		vec_push(&goals, b->upstreams.v[i].index);
+	for (size_t i = 0; i < b->upstreams.n_derived; i++)
+		vec_push(&goals, b->upstreams.derived[i].layer);
 	vec_push(&goals, b->image.init);
 	vec_push(&goals, b->image.agent);
 	vec_push(&goals, (struct step *)NULL);
@@ -146,6 +148,8 @@ static int set_version(struct build *b, struct err *err)
 		hash_field(h, b->trees.v[i].tree->key);
 	for (size_t i = 0; i < b->l->images.n; i++)
 		hash_field(h, b->l->images.v[i].pin.manifest.digest);
+	for (size_t i = 0; i < b->upstreams.n_derived; i++)
+		hash_field(h, b->upstreams.derived[i].layer->key);
 	hash_field(h, b->image.init->key);
 	hash_field(h, b->image.agent->key);
 	hash_end(h, hex);
@@ -215,7 +219,8 @@ static int prepare(struct build *b, struct err *err)
 	if (!tools || !trees_find(&b->trees, "os"))
 		return err_set(err, ERR_CONFIG, "%s: no service brings the tree \"%s\" (overlays/base is missing)",
 			b->a->file, tools ? "os" : "tools");
-	upstreams_add(&b->g, &b->upstreams, b->l, b->o->cache);
+	if (upstreams_add(&b->g, &b->upstreams, b->a, b->l, b->o->cache, err) < 0)
+		return -1;
 	b->image.a = b->a;
 	b->image.trees = &b->trees;
 	b->image.upstreams = &b->upstreams;

@@ -138,13 +138,11 @@ static int make_store(const struct step *step, const char *dir, struct err *err)
 	struct image_spec *images = arena_alloc(&mem, (s->a->containers.n + 1) * sizeof *images);
 	_cleanup_free_ char *out = path_join(dir, "store.squashfs"), *list = path_join(dir, "report.json");
 	_cleanup_json_ json_t *report = NULL;
-	struct store_spec spec = {.images = images,
-		.n_images = collect_images(s, &mem, images),
-		.upstream = upstreams_images(s->upstreams, &mem, err),
-		.n_upstream = s->upstreams->lock->images.n};
+	struct store_spec spec = {.images = images, .n_images = collect_images(s, &mem, images)};
 	struct squash_opts opts = {
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 
+	spec.upstream = upstreams_images(s->upstreams, &mem, &spec.n_upstream, err);
 	int r = spec.upstream ? store_build(&opts, &spec, &report, err) : -1;
 	arena_release(&mem);
 	if (r < 0 || json_write(list, report, err) < 0)

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "oci/layer.h"
+#include "steps/spec.h"
 #include "tree/tree.h"
 #include <string.h>
 
@@ -20,40 +21,15 @@ struct tree_arg {
 	size_t n_debs;
 };
 
-static int hash_files(struct hash *h, const struct file_spec *v, size_t n, struct err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		char hex[HASH_HEX] = "";
-		if (v[i].source && hash_file(v[i].source, hex, err) < 0)
-			return -1;
-		hash_field(h, v[i].path);
-		hash_field(h, v[i].source ? hex : v[i].text);
-		hash_field(h, v[i].owner);
-		hash_field(h, v[i].group);
-		hash_field_u64(h, v[i].mode);
-		/* With no mode given, the source's own decides. */
-		hash_field_u64(h, v[i].source && !v[i].mode ? path_is_executable(v[i].source) : 0);
-	}
-	hash_field(h, NULL);
-	return 0;
-}
-
-static void hash_list(struct hash *h, const struct str_list *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		hash_field(h, l->v[i]);
-	hash_field(h, NULL);
-}
-
 static int hash_spec(struct hash *h, const struct tree_spec *s, struct err *err)
 {
 	hash_field_u64(h, s->configure);
-	if (hash_files(h, s->seed.v, s->seed.n, err) < 0 || hash_files(h, s->files.v, s->files.n, err) < 0)
+	if (spec_hash_files(h, &s->seed, err) < 0 || spec_hash_files(h, &s->files, err) < 0)
 		return err_wrap(err, "tree %s", s->id);
-	hash_list(h, &s->debconf);
-	hash_list(h, &s->remove);
-	hash_list(h, &s->mask);
-	hash_list(h, &s->enable);
+	spec_hash_list(h, &s->debconf);
+	spec_hash_list(h, &s->remove);
+	spec_hash_list(h, &s->mask);
+	spec_hash_list(h, &s->enable);
 	for (size_t i = 0; i < s->dirs.n; i++) {
 		hash_field(h, s->dirs.v[i].path);
 		hash_field(h, s->dirs.v[i].owner);

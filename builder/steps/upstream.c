@@ -61,7 +61,24 @@ static void add_blob(struct graph *g, struct upstreams *u, const struct pin_laye
 	b->index->arg = b;
 }
 
-void upstreams_add(struct graph *g, struct upstreams *u, const struct lock *l, struct cache *cache)
+struct step *upstreams_index(const struct upstreams *u, const struct pin_layer *p)
+{
+	return find(u, p)->index;
+}
+
+/* Some container has it as it is. */
+static bool is_plain(const struct appliance *a, const struct lock_image *image)
+{
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		if (c->upstream && !c->derived && strcmp(c->upstream, image->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+int upstreams_add(struct graph *g, struct upstreams *u, const struct appliance *a, const struct lock *l,
+	struct cache *cache, struct err *err)
 {
 	size_t n = 0;
 
@@ -69,22 +86,35 @@ void upstreams_add(struct graph *g, struct upstreams *u, const struct lock *l, s
 	for (size_t i = 0; i < l->images.n; i++)
 		n += l->images.v[i].pin.n_layers;
 	u->v = arena_alloc(&u->arena, (n + 1) * sizeof *u->v);
-	for (size_t i = 0; i < l->images.n; i++)
+	u->plain = arena_alloc(&u->arena, (l->images.n + 1) * sizeof *u->plain);
+	for (size_t i = 0; i < l->images.n; i++) {
 		for (size_t k = 0; k < l->images.v[i].pin.n_layers; k++)
 			if (!find(u, &l->images.v[i].pin.layers[k]))
 				add_blob(g, u, &l->images.v[i].pin.layers[k]);
+		if (is_plain(a, &l->images.v[i]))
+			u->plain[u->n_plain++] = &l->images.v[i];
+	}
+	return derived_add(g, u, a, err);
+}
+
+static void need_image(const struct upstreams *u, const struct lock_image *image, struct step *store, struct hash *key)
+{
+	hash_field(key, image->name);
+	hash_field(key, image->pin.index.digest);
+	hash_field(key, image->pin.manifest.digest);
+	hash_field(key, image->pin.config.digest);
+	for (size_t k = 0; k < image->pin.n_layers; k++)
+		step_needs(store, key, upstreams_index(u, &image->pin.layers[k]));
 }
 
 void upstreams_need(const struct upstreams *u, struct step *store, struct hash *key)
 {
-	for (size_t i = 0; i < u->lock->images.n; i++) {
-		const struct lock_image *image = &u->lock->images.v[i];
-		hash_field(key, image->name);
-		hash_field(key, image->pin.index.digest);
-		hash_field(key, image->pin.manifest.digest);
-		hash_field(key, image->pin.config.digest);
-		for (size_t k = 0; k < image->pin.n_layers; k++)
-			step_needs(store, key, find(u, &image->pin.layers[k])->index);
+	for (size_t i = 0; i < u->n_plain; i++)
+		need_image(u, u->plain[i], store, key);
+	for (size_t i = 0; i < u->n_derived; i++) {
+		hash_field(key, u->derived[i].name);
+		need_image(u, u->derived[i].from, store, key);
+		step_needs(store, key, u->derived[i].layer);
 	}
 }
 
@@ -105,14 +135,14 @@ static int read_document(const struct upstreams *u, const struct blob_ref *ref, 
 	return 0;
 }
 
-static int read_image(const struct upstreams *u, const struct lock_image *image, struct arena *mem,
+int upstreams_read(const struct upstreams *u, const struct lock_image *image, struct arena *mem,
 	struct upstream_image *ret, struct err *err)
 {
 	const struct image_pin *pin = &image->pin;
 	struct upstream_layer *layers = arena_alloc(mem, pin->n_layers * sizeof *layers);
 
 	for (size_t k = 0; k < pin->n_layers; k++)
-		layers[k] = layer_of(u, &pin->layers[k], find(u, &pin->layers[k])->index->dir, mem);
+		layers[k] = layer_of(u, &pin->layers[k], upstreams_index(u, &pin->layers[k])->dir, mem);
 	*ret = (struct upstream_image){
 		.arch = u->lock->arch, .reference = image->name, .layers = layers, .n_layers = pin->n_layers};
 	if (read_document(u, &pin->index, mem, &ret->index, err) < 0 ||
@@ -122,14 +152,18 @@ static int read_image(const struct upstreams *u, const struct lock_image *image,
 	return 0;
 }
 
-struct upstream_image *upstreams_images(const struct upstreams *u, struct arena *mem, struct err *err)
+struct upstream_image *upstreams_images(const struct upstreams *u, struct arena *mem, size_t *ret_n, struct err *err)
 {
-	size_t n = u->lock->images.n;
+	size_t n = u->n_plain + u->n_derived;
 	struct upstream_image *all = arena_alloc(mem, (n + 1) * sizeof *all);
 
-	for (size_t i = 0; i < n; i++)
-		if (read_image(u, &u->lock->images.v[i], mem, &all[i], err) < 0)
+	for (size_t i = 0; i < u->n_plain; i++)
+		if (upstreams_read(u, u->plain[i], mem, &all[i], err) < 0)
 			return NULL;
+	for (size_t i = 0; i < u->n_derived; i++)
+		if (derived_image(&u->derived[i], mem, &all[u->n_plain + i], err) < 0)
+			return NULL;
+	*ret_n = n;
 	return all;
 }
 

@@ -2,6 +2,7 @@
 """An OCI layout with images of real files and of awkward ones.
 
 upstream-images.py TREE LAYOUT     TREE: a Debian root, from whose packages the base layer is made
+upstream-images.py small BUSYBOX LAYOUT     two layers around a static shell
 upstream-images.py wrap LAYOUT TAG REFERENCE     an index around the manifest TAG (of umoci), under that name
 upstream-images.py links DIR       the hard links below DIR, one group per line
 
@@ -191,6 +192,51 @@ def make(tree, path):
     layout.end()
 
 
+def small(busybox, path):
+    layout, t = Layout(path), Layer()
+    with open(busybox, "rb") as f:
+        t.add("bin/busybox", text=f.read(), mode=0o755)
+    for name in "sh ash cat chmod cp date env find id ip ln ls mkdir mknod mv od rm rmdir sed sleep sort stat tee touch true tr wc wget".split():
+        t.add("bin/" + name, tarfile.SYMTYPE, link="busybox")
+    t.add("etc/passwd", text=b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:0:an app:/opt/app:/bin/sh\n")
+    t.add("etc/group", text=b"root:x:0:\nweb:x:33:app,other\n")
+    t.dir("opt/app", 0o775, (1000, 0))
+    t.dir("opt/app/lib", 0o2775, (1000, 0))
+    for name in ("same", "changed", "gone", "mode", "tree/a", "tree/b", "moved/a"):
+        t.add("opt/app/lib/" + name, text=name.encode() + b"\n", mode=0o664, owner=(1000, 0))
+    t.add("opt/app/lib/able", text=b"#!/bin/sh\n", mode=0o755, pax={"SCHILY.xattr.security.capability": CAPABILITY})
+    t.link("opt/app/lib/same-too", "opt/app/lib/same")
+    t.dir("opt/app/lib/tree", 0o775, (1000, 0))
+    t.dir("opt/app/lib/moved", 0o775, (1000, 0))
+    t.add("opt/app/hidden", text=b"by a whiteout\n")
+    t.dir("opt/app/emptied")
+    t.add("opt/app/emptied/old")
+    t.add("opt/link", tarfile.SYMTYPE, link="/etc")
+    t.add("opt/file")
+    t.dir("tmp", 0o1777)
+    t.dir("dev")
+    t.add("dev/null", tarfile.CHRTYPE, mode=0o666, device=(1, 3))
+    u = Layer()
+    u.add("opt/app/.wh.hidden")
+    u.dir("opt/app/emptied", 0o750, (7, 8))
+    u.add("opt/app/emptied/.wh..wh..opq")
+    u.add("opt/app/emptied/new", text=b"new\n")
+    u.dir("opt/link")
+    u.add("opt/link/passwd", text=b"not the one of etc\n")
+    u.dir("opt/file")
+    u.add("opt/file/within", text=b"a directory now\n")
+    u.add("opt/first", text=b"first\n", owner=(3, 4))
+    u.link("opt/second", "opt/first")
+    config = {"User": "app", "Env": ["PATH=/bin", "FROM=image", "BOTH=image"], "Entrypoint": ["/bin/sh"], "WorkingDir": "/opt/app",
+              "ExposedPorts": {"8080/tcp": {}}, "Labels": {"made": "by a test"}}
+    layers = [layout.layer(t.bytes(), "gzip"), layout.layer(u.bytes(), "gzip")]
+    layout.image("small", layers, config)
+    far = Layer()
+    far.add("opt/far", owner=(70000, 0))
+    layout.image("far", layers + [layout.layer(far.bytes(), "gzip")], config, index=False)
+    layout.end()
+
+
 def wrap(path, tag, name):
     with open(os.path.join(path, "index.json"), encoding="utf-8") as f:
         index = json.load(f)
@@ -214,6 +260,8 @@ def links(top):
 
 if sys.argv[1] == "wrap":
     wrap(*sys.argv[2:5])
+elif sys.argv[1] == "small":
+    small(*sys.argv[2:4])
 elif sys.argv[1] == "links":
     links(sys.argv[2])
 else:

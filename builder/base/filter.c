@@ -8,7 +8,12 @@
 #include <errno.h>
 #include <openssl/evp.h>
 
-const char *const filter_names[] = {"json", "yaml", "sh", "url", "upper", "b64", "bcrypt", "sha512crypt", NULL};
+/* What it hashes are generated passwords, which nobody can guess: rounds add little, and every start pays for them. */
+#define PBKDF2_ROUNDS 10000
+#define PBKDF2_SALT 32 /* characters */
+
+const char *const filter_names[] = {
+	"json", "yaml", "sh", "url", "upper", "b64", "bcrypt", "sha512crypt", "pbkdf2", NULL};
 
 bool filter_known(const char *name)
 {
@@ -81,16 +86,22 @@ static char *base64(const char *value)
 	return out;
 }
 
+/* 32 bytes that follow from the value, its reference and the method. */
+static void derived_salt(const char *method, const char *value, const char *salt_id, uint8_t raw[32])
+{
+	struct hash *h = hash_new();
+	hash_field(h, "kiln crypt salt");
+	hash_field(h, method);
+	hash_field(h, salt_id);
+	hash_field(h, value);
+	hash_end_raw(h, raw);
+}
+
 static int crypted(const char *prefix, const char *value, const char *salt_id, char **ret, struct err *err)
 {
 	uint8_t raw[32];
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-	struct hash *h = hash_new();
-	hash_field(h, "kiln crypt salt");
-	hash_field(h, prefix);
-	hash_field(h, salt_id);
-	hash_field(h, value);
-	hash_end_raw(h, raw);
+	derived_salt(prefix, value, salt_id, raw);
 	if (!crypt_gensalt_rn(prefix, 0, (const char *)raw, 16, setting, sizeof setting))
 		return err_sys(err, errno, "crypt method %s", prefix);
 	_cleanup_free_ struct crypt_data *data = xcalloc(1, sizeof *data);
@@ -99,6 +110,22 @@ static int crypted(const char *prefix, const char *value, const char *salt_id, c
 		return err_sys(err, errno, "crypt method %s", prefix);
 	*ret = xstrdup(out);
 	explicit_bzero(data, sizeof *data);
+	return 0;
+}
+
+/* "KEY,SALT,ROUNDS": the key in hex; the salt is that text itself, not what its hex digits mean. */
+static int pbkdf2(const char *value, const char *salt_id, char **ret, struct err *err)
+{
+	uint8_t raw[32], key[32];
+	char salt[HASH_HEX], key_hex[HASH_HEX];
+	derived_salt("pbkdf2", value, salt_id, raw);
+	hash_hex(raw, salt);
+	salt[PBKDF2_SALT] = 0;
+	if (!PKCS5_PBKDF2_HMAC(value, (int)strlen(value), (const unsigned char *)salt, PBKDF2_SALT, PBKDF2_ROUNDS,
+		    EVP_sha256(), sizeof key, key))
+		return err_set(err, ERR_IO, "libcrypto: PBKDF2 failed");
+	hash_hex(key, key_hex);
+	*ret = xasprintf("%s,%s,%d", key_hex, salt, PBKDF2_ROUNDS);
 	return 0;
 }
 
@@ -118,6 +145,8 @@ int filter_apply(const char *name, const char *value, const char *salt_id, char 
 		return crypted("$2b$", value, salt_id, ret, err);
 	if (str_eq(name, "sha512crypt"))
 		return crypted("$6$", value, salt_id, ret, err);
+	if (str_eq(name, "pbkdf2"))
+		return pbkdf2(value, salt_id, ret, err);
 	const char *near = str_nearest(name, filter_names);
 	err_set(err, ERR_CONFIG, "unknown filter \"%s\"", name);
 	return near ? err_hint(err, "did you mean \"%s\"?", near) : -1;

@@ -50,7 +50,7 @@ void hash_end_raw(struct hash *h, uint8_t raw[32])
 	free(h);
 }
 
-static void to_hex(const uint8_t raw[32], char hex[HASH_HEX])
+void hash_hex(const uint8_t raw[32], char hex[HASH_HEX])
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -66,7 +66,7 @@ void hash_end(struct hash *h, char hex[HASH_HEX])
 	uint8_t raw[32];
 
 	hash_end_raw(h, raw);
-	to_hex(raw, hex);
+	hash_hex(raw, hex);
 }
 
 void hash_bytes(const void *data, size_t n, char hex[HASH_HEX])

@@ -16,6 +16,7 @@ void hash_field_u64(struct hash *h, uint64_t v);
 /* Ends the hash and frees it. */
 void hash_end(struct hash *h, char hex[HASH_HEX]);
 void hash_end_raw(struct hash *h, uint8_t raw[32]);
+void hash_hex(const uint8_t raw[32], char hex[HASH_HEX]);
 
 void hash_bytes(const void *data, size_t n, char hex[HASH_HEX]);
 int hash_file(const char *path, char hex[HASH_HEX], struct err *err);

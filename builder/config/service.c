@@ -19,14 +19,18 @@ static const struct field file_fields[] = {
 };
 static const char *const type_names[] = {
 	"string", "identifier", "integer", "boolean", "size", "duration", "list", "file", "container", NULL};
-static const struct field typed_fields[] = {
-	FIELD(struct typed_def, type, ENUM, .names = type_names, .required = true),
-	FIELD_AS("default", struct typed_def, preset, NODE),
-	FIELD(struct typed_def, values, STRS),
-	FIELD(struct typed_def, min, UINT),
-	FIELD(struct typed_def, max, UINT),
-	FIELD(struct typed_def, help, STR),
-	FIELD_SELF(struct typed_def, self),
+#define TYPED_FIELDS                                                                                                   \
+	FIELD(struct typed_def, type, ENUM, .names = type_names, .required = true),                                    \
+		FIELD_AS("default", struct typed_def, preset, NODE), FIELD(struct typed_def, values, STRS),            \
+		FIELD(struct typed_def, min, UINT), FIELD(struct typed_def, max, UINT),                                \
+		FIELD(struct typed_def, help, STR), FIELD_SELF(struct typed_def, self)
+static const struct field setting_fields[] = {
+	TYPED_FIELDS,
+	FIELD_END,
+};
+static const struct field param_fields[] = {
+	TYPED_FIELDS,
+	FIELD(struct typed_def, unique, BOOL),
 	FIELD_END,
 };
 static const struct field cert_fields[] = {
@@ -114,7 +118,7 @@ static const struct field needs_fields[] = {
 };
 static const char *const retirements[] = {"keep", NULL};
 static const struct field offer_fields[] = {
-	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, typed_fields, .loose_name = true),
+	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, param_fields, .loose_name = true),
 	FIELD_SUB(struct offer_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
 		.init = &secret_init),
 	FIELD(struct offer_def, gives, MAP),
@@ -145,7 +149,7 @@ static const struct field service_fields[] = {
 	FIELD_AS("service", struct service_def, name, IDENT, .required = true),
 	FIELD(struct service_def, summary, STR, .required = true),
 	FIELD(struct service_def, always, BOOL),
-	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, typed_fields, .loose_name = true),
+	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, setting_fields, .loose_name = true),
 	FIELD_SUB(struct service_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
 		.init = &secret_init),
 	FIELD_SUB(struct service_def, trees, STRUCT, struct trees_def, trees_fields),

@@ -37,6 +37,7 @@ struct typed_def { /* a setting of a service or a parameter of an offer */
 	struct ylist values;
 	uint64_t min, max;
 	const char *help;
+	bool unique; /* of parameters: no two claims on one provider have the same */
 	const struct ynode *self;
 };
 typedef BLIST(struct typed_def) typed_defs;

@@ -228,6 +228,26 @@ static int ref_word(const struct scope *s, const char *word, struct value *ret)
 	return 1;
 }
 
+/* claims.CLAIM.OUTPUT of the service that makes an offer: what it claimed itself, to hand on. */
+static int ref_service_claim(const struct scope *s, const struct place *at, const char *ref, const char *rest,
+	struct value *ret, struct err *err)
+{
+	const char *dot = strchr(rest, '.');
+	const char *name = dot ? arena_strndup(s->pl->arena, rest, (size_t)(dot - rest)) : rest;
+	struct pclaim *c = claim_find(s->pl, s->svc, name);
+	if (c && dot)
+		return claim_member(s, c, at, dot + 1, false, ret, err);
+	if (c)
+		return place_err(at, err, "${%s}: say which output of the claim: ${%s.OUTPUT}", ref, ref);
+	VEC(const char *) names = {0};
+	for (size_t i = 0; i < s->svc->def->claims.n; i++)
+		vec_push(&names, s->svc->def->claims.v[i].name);
+	vec_push(&names, NULL);
+	unknown(at, ref, "claim", name, names.v, err);
+	vec_release(&names);
+	return -1;
+}
+
 /* HEAD.REST where HEAD is one of the fixed words. Returns 1 when it is not. */
 static int ref_dotted(const struct scope *s, const struct place *at, const char *ref, const char *head,
 	const char *rest, struct value *ret, struct err *err)
@@ -243,7 +263,10 @@ static int ref_dotted(const struct scope *s, const struct place *at, const char 
 			return ref_secret(s, at, ref, &s->svc->def->secrets, s->svc->def->name, rest + 7, ret, err);
 		if (str_starts(rest, "settings."))
 			return ref_setting(s, at, ref, rest + 9, ret, err);
-		return place_err(at, err, "${%s}: of the service there is secret.NAME and settings.NAME", ref);
+		if (str_starts(rest, "claims."))
+			return ref_service_claim(s, at, ref, rest + 7, ret, err);
+		return place_err(at, err,
+			"${%s}: of the service there is secret.NAME, settings.NAME and claims.NAME.OUTPUT", ref);
 	}
 	if (!strcmp(head, "settings"))
 		return ref_setting(s, at, ref, rest, ret, err);

@@ -21,6 +21,7 @@ enum step_type {
 	S_CONTAINERS, /* the name of a container of the service: all its instances */
 	S_SAVE,	      /* names to JSON pointers */
 	S_CHOICE,
+	S_CONDITION, /* known at build time: true or false */
 	S_OBJECT,
 };
 struct step_field {
@@ -40,6 +41,18 @@ static const struct step_field exec_fields[] = {
 	{"user", S_WORD, false, NULL, NULL},
 	{NULL, S_TEXT, false, NULL, NULL},
 };
+static const struct step_field sigv4_fields[] = {
+	{"access_key", S_SECRET, true, NULL, NULL},
+	{"secret_key", S_SECRET, true, NULL, NULL},
+	{"region", S_TEXT, true, NULL, NULL},
+	{"service", S_TEXT, true, NULL, NULL},
+	{NULL, S_TEXT, false, NULL, NULL},
+};
+static const struct step_field login_fields[] = {
+	{"user", S_SECRET, true, NULL, NULL},
+	{"password", S_SECRET, true, NULL, NULL},
+	{NULL, S_TEXT, false, NULL, NULL},
+};
 static const struct step_field http_fields[] = {
 	{"to", S_CONTAINERS, true, NULL, NULL},
 	{"port", S_PORT, true, NULL, NULL},
@@ -47,6 +60,8 @@ static const struct step_field http_fields[] = {
 	{"method", S_CHOICE, false, methods, NULL},
 	{"path", S_TEXT, true, NULL, NULL},
 	{"headers", S_MAP, false, NULL, NULL},
+	{"login", S_OBJECT, false, NULL, login_fields},
+	{"sigv4", S_OBJECT, false, NULL, sigv4_fields},
 	{"json", S_JSON, false, NULL, NULL},
 	{"form", S_MAP, false, NULL, NULL},
 	{"body", S_INPUT, false, NULL, NULL},
@@ -85,6 +100,7 @@ static const struct step_field retry_fields[] = {
 };
 static const struct step_field step_fields[] = {
 	{"name", S_WORD, true, NULL, NULL},
+	{"if", S_CONDITION, false, NULL, NULL},
 	{"exec", S_OBJECT, false, NULL, exec_fields},
 	{"http", S_OBJECT, false, NULL, http_fields},
 	{"wait", S_OBJECT, false, NULL, condition_fields},
@@ -132,6 +148,17 @@ static json_t *number_json(const struct scope *s, const struct ynode *n, const s
 	return r < 0 ? NULL : json_integer((json_int_t)v);
 }
 
+static json_t *condition_json(const struct scope *s, const struct ynode *n, const char *key, struct err *err)
+{
+	struct place at = place_of(n, key);
+	bool holds;
+	if (n->kind != Y_SCALAR || ynode_is_null(n)) {
+		bind_expected(n, key, "a condition", err);
+		return NULL;
+	}
+	return eval_cond(s, &at, n->text, &holds, err) < 0 ? NULL : json_boolean(holds);
+}
+
 static json_t *field_json(const struct scope *s, const struct ynode *n, const struct step_field *f, struct err *err)
 {
 	switch (f->type) {
@@ -160,6 +187,8 @@ static json_t *field_json(const struct scope *s, const struct ynode *n, const st
 		return step_save_json(s, n, f->key, err);
 	case S_CHOICE:
 		return choice_json(n, f, err);
+	case S_CONDITION:
+		return condition_json(s, n, f->key, err);
 	case S_OBJECT:
 		return object_json(s, n, f->key, f->fields, err);
 	}
@@ -254,6 +283,8 @@ static int check_step(const struct scope *s, const struct ynode *n, json_t *out,
 		return -1;
 	if (http && !!ynode_get(http, "json") + !!ynode_get(http, "form") + !!ynode_get(http, "body") > 1)
 		return ynode_err(http, err, "http: at most one of json, form and body");
+	if (http && ynode_get(http, "login") && ynode_get(http, "sigv4"))
+		return ynode_err(http, err, "http: at most one of login and sigv4");
 	return file ? check_volume(s, file, json_object_get(out, "file"), err) : 0;
 }
 
@@ -270,6 +301,12 @@ json_t *steps_json(const struct scope *s, const struct ynode *steps, struct err 
 			json_decref(step);
 			step = NULL;
 		}
+		if (step && json_is_false(json_object_get(step, "if"))) {
+			json_decref(step);
+			continue;
+		}
+		if (step)
+			json_object_del(step, "if");
 		if (!step_put(&out, NULL, step))
 			return NULL;
 	}

@@ -5,6 +5,7 @@
 #include "target/agent/http.h"
 #include "target/agent/pointer.h"
 #include "target/agent/probe.h"
+#include "target/agent/sigv4.h"
 #include "target/agent/step.h"
 
 /* The text of a scalar, else compact JSON; the caller frees it. */
@@ -59,6 +60,39 @@ static int make_body(const json_t *x, struct strvec *headers, struct strbuf *bod
 	}
 	if (type)
 		strvec_addf(headers, "Content-Type: %s", type);
+	return 0;
+}
+
+/* `login: {user, password}`: the Basic scheme of RFC 7617. */
+static int log_in(const json_t *login, struct strvec *headers, struct err *err)
+{
+	const char *user = json_string_value(json_object_get(login, "user"));
+	const char *password = json_string_value(json_object_get(login, "password"));
+	if (!user || !password || strchr(user, ':'))
+		return err_set(err, ERR_CONFIG, "http: login: user, without a colon, and password are needed");
+	_cleanup_free_ char *both = xasprintf("%s:%s", user, password), *encoded = NULL;
+	if (filter_apply("b64", both, "", &encoded, err) < 0)
+		return -1;
+	strvec_addf(headers, "Authorization: Basic %s", encoded);
+	return 0;
+}
+
+/* `sigv4: {access_key, secret_key, region, service}` signs what the request is by now. */
+static int sign(const json_t *keys, const struct http_request *q, struct strvec *headers, struct err *err)
+{
+	const struct sigv4 s = {.access_key = json_string_value(json_object_get(keys, "access_key")),
+		.secret_key = json_string_value(json_object_get(keys, "secret_key")),
+		.region = json_string_value(json_object_get(keys, "region")),
+		.service = json_string_value(json_object_get(keys, "service"))};
+	if (!s.access_key || !s.secret_key || !s.region || !s.service)
+		return err_set(err, ERR_CONFIG, "http: sigv4: access_key, secret_key, region and service are needed");
+	_cleanup_free_ char *host = xasprintf("%s:%u", q->address, q->port);
+	const struct sigv4_request what = {.method = q->method ? q->method : "GET",
+		.host = host,
+		.path = q->path ? q->path : "/",
+		.body = q->body,
+		.at = time(NULL)}; /* the clock that the container has, right or wrong */
+	sigv4_sign(&s, &what, headers);
 	return 0;
 }
 
@@ -124,12 +158,15 @@ int step_http(struct step_run *r, const json_t *x, const json_t *around, struct 
 		.method = method     ? method
 			  : has_body ? "POST"
 				     : NULL,
-		.headers = headers.n ? (const char *const *)headers.v : NULL,
 		.body = has_body ? strbuf_cstr(&body) : NULL,
 		.ca = str_eq(scheme, "https") ? ca : NULL,
 		.timeout_ms = r->timeout_ms};
 	if (!str_eq(q.scheme, "http") && !str_eq(q.scheme, "https"))
 		return err_set(err, ERR_CONFIG, "http: scheme \"%s\" is neither http nor https", q.scheme);
+	const json_t *login = json_object_get(x, "login"), *keys = json_object_get(x, "sigv4");
+	if ((login && log_in(login, &headers, err) < 0) || (keys && sign(keys, &q, &headers, err) < 0))
+		return -1;
+	q.headers = headers.n ? (const char *const *)headers.v : NULL;
 	struct http_answer answer = {0};
 	int rc = http_do(&q, &answer, err);
 	strbuf_add(&r->answer, strbuf_cstr(&answer.body), answer.body.len);

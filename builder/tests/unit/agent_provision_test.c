@@ -301,6 +301,48 @@ static void http_save(void **state)
 	how(f, "create: done, use: done");
 }
 
+/* Signed with a secret that does not leave the machine; the same connection, method and body as without. */
+static void http_signed(void **state)
+{
+	struct fix *f = *state;
+	struct server s;
+	server_start(&s, "127.0.0.20", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	_cleanup_free_ char *steps =
+		xasprintf("[{\"name\":\"a\",\"http\":{\"to\":\"db-1\",\"port\":%u,\"method\":\"PUT\","
+			  "\"path\":\"/b?acl\",\"body\":\"x\",\"sigv4\":{\"access_key\":\"root\","
+			  "\"secret_key\":\"${secret:db/pw}\",\"region\":\"eu-1\","
+			  "\"service\":\"s3\"}}}]",
+			s.port);
+	with_steps(f, s.port, steps);
+	assert_works(provision(f), f);
+	_cleanup_free_ char *pw = fix_file(f, "state/secrets/db/pw");
+	_cleanup_free_ char *host = xasprintf("\r\nHost: 127.0.0.20:%u\r\n", s.port);
+	assert_non_null(strstr(s.asked.s, "PUT /b?acl HTTP/1.1\r\n"));
+	assert_non_null(strstr(s.asked.s, host));
+	assert_non_null(strstr(s.asked.s, "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=root/"));
+	assert_non_null(
+		strstr(s.asked.s, "/eu-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, "));
+	assert_non_null(strstr(s.asked.s, "\r\n\r\nx\n--\n"));
+	assert_null(strstr(s.asked.s, pw));
+	server_stop(&s);
+	assert_no_leak(f, pw);
+	how(f, "a: done");
+}
+
+static void http_login(void **state)
+{
+	struct fix *f = *state;
+	struct server s;
+	server_start(&s, "127.0.0.20", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	_cleanup_free_ char *steps = xasprintf("[{\"name\":\"a\",\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/\","
+					       "\"login\":{\"user\":\"Aladdin\",\"password\":\"open sesame\"}}}]",
+		s.port);
+	with_steps(f, s.port, steps);
+	assert_works(provision(f), f);
+	assert_non_null(strstr(s.asked.s, "\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
+	server_stop(&s);
+}
+
 /* https: only a server with a certificate of the appliance's CA for that address gets to see the request. */
 static void https_verified(void **state)
 {
@@ -463,6 +505,11 @@ static void wrong_steps(void **state)
 			"provision db: a: http: scheme \"ftp\" is neither http nor https"},
 		{"[{\"name\":\"a\",\"http\":{\"to\":\"db-1\",\"port\":80,\"headers\":{\"A\":\"b\\r\\nC: d\"}}}]",
 			"provision db: a: http: a line break in header A"},
+		{"[{\"name\":\"a\",\"http\":{\"to\":\"db-1\",\"port\":80,\"sigv4\":{\"region\":\"r\"}}}]",
+			"provision db: a: http: sigv4: access_key, secret_key, region and service are needed"},
+		{"[{\"name\":\"a\",\"http\":{\"to\":\"db-1\",\"port\":80,\"login\":{\"user\":\"a:b\",\"password\":"
+		 "\"c\"}}}]",
+			"provision db: a: http: login: user, without a colon, and password are needed"},
 		{"[{\"name\":\"a\",\"wait\":{\"file\":{}}}]", "provision db: a: neither exec nor http, tcp"},
 		{"[{\"name\":\"a\",\"file\":{\"volumes\":[\"../x\"],\"path\":\"a\",\"text\":\"b\"}}]",
 			"provision db: a: file: \"../x\" is no volume"},
@@ -539,8 +586,8 @@ int main(void)
 	patience_source("/nonexistent"); /* the load of the machine that tests is none of theirs */
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {TEST(exec_once), TEST(runs_again_when_changed), TEST(unless_so),
-		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(https_verified), TEST(http_refused),
-		TEST(first_healthy), TEST(waits), TEST(waits_every_time), TEST(file_in_volume), TEST(wrong_steps),
-		TEST(record_survives), TEST(killed)};
+		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(http_signed), TEST(http_login),
+		TEST(https_verified), TEST(http_refused), TEST(first_healthy), TEST(waits), TEST(waits_every_time),
+		TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives), TEST(killed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

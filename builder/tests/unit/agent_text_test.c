@@ -77,6 +77,20 @@ static void hashed(void **state)
 	}
 }
 
+/* The key is what another implementation derives from the password, the salt and the rounds that stand beside it. */
+static void derived(void **state)
+{
+	struct fix *f = *state;
+	_cleanup_free_ char *one = NULL, *two = NULL, *other = NULL;
+	assert_works(filter_apply("pbkdf2", "password", "id", &one, &f->err), f);
+	assert_works(filter_apply("pbkdf2", "password", "id", &two, &f->err), f);
+	assert_works(filter_apply("pbkdf2", "password", "id2", &other, &f->err), f);
+	assert_string_equal(one, "d81dae460eb8295024cc5a972c3b8bf8e24f9332d8988e3418bc2e10f264c833,"
+				 "152bf5d8c79f3aa9b0c189486aed0add,10000");
+	assert_string_equal(one, two);
+	assert_string_not_equal(one, other);
+}
+
 static void refused(void **state)
 {
 	struct fix *f = *state;
@@ -170,6 +184,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(references, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(filters, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(hashed, fix_setup, fix_teardown),
+		cmocka_unit_test_setup_teardown(derived, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(refused, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(inside_json, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(masks, fix_setup, fix_teardown),

@@ -43,3 +43,33 @@ kiln: hint: did you mean 'services'?" "$kiln" plan x.yaml
 printf 'profile: x\nservices: [node-exporter]\n' >x.yaml
 "$kiln" plan x.yaml >/dev/null 2>&1
 same 'an unmet claim ends with 3' 3 $?
+
+# Providers of a kind stand in for one another: one line of a profile, and nothing of the claimant's.
+site() { # LINE: who fulfils a claimant's claims, and what it gets from them, with that line in the profile
+    printf 'profile: x\nservices: [app, silo, versitygw, mongodb, ferretdb, postgres]\n%s\nmachine: {memory: 8G, disk: 20G}\n' "$1" >x.yaml
+    "$kiln" plan x.yaml --json | python3 -c 'import json, sys
+for s in json.load(sys.stdin)["services"]:
+    for c in s["claims"] if s["name"] == "app" else []:
+        print(c["kind"], "from", c["provider"] + ":", *c["outputs"])'
+}
+mkdir -p overlays/devops/app
+cat >overlays/devops/app/service.yaml <<'END'
+service: app
+summary: A claimant
+containers:
+  app:
+    image: {packages: [app]}
+    env: {S3: "${files.url} ${files.region} ${files.bucket} ${files.access_key}", DOCUMENTS: "${papers.host}:${papers.port}/${papers.database}"}
+    secrets: {S3_SECRET_KEY: "${files.secret_key}", DOCUMENTS_URL: "${papers.url}"}
+claims: {files: {bucket: {name: pictures, versioning: true}}, papers: {documents: {name: papers}}}
+END
+bucket='host port url region bucket access_key secret_key' documents='host port database user password url'
+same 'by its line the bucket is of silo' "bucket from silo: $bucket
+documents from mongodb: $documents" "$(site 'providers: {bucket: silo, documents: mongodb}')"
+same 'or of versitygw' "bucket from versitygw: $bucket
+documents from mongodb: $documents" "$(site 'providers: {bucket: versitygw, documents: mongodb}')"
+same 'and the documents of ferretdb' "bucket from versitygw: $bucket
+documents from ferretdb: $documents" "$(site 'providers: {bucket: versitygw, documents: ferretdb}')"
+site 'providers: {documents: mongodb}' >/dev/null 2>&1
+refused 'without it, both could be meant' 3 "kiln: error: overlays/devops/app/service.yaml:8:10: app.files claims 'bucket', and several services offer it: silo, versitygw
+kiln: hint: choose in the profile, \`providers: {bucket: silo}\`, or in the claim, \`from: silo\`" "$kiln" plan x.yaml

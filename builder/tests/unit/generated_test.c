@@ -1,0 +1,91 @@
+/*
+ * Upstream systems whose programs no test here can have: what the appliance would be told about them, word for word
+ * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_GOLDEN=write makes it
+ * anew, to be read before it is committed.
+ */
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "wire/wire.h"
+#include <setjmp.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define GOLDEN "builder/tests/golden/upstream/"
+
+/* Owners in images that others make are numbers; the claimant's has none. */
+static int user(void *arg, const struct container *c, const char *owner, const char *group, uint32_t *uid,
+	uint32_t *gid, struct err *err)
+{
+	(void)arg, (void)c;
+	return wire_find_user("", "", owner, group, uid, gid, err);
+}
+
+static const struct wire_facts facts = {.version = "1", .epoch = 1763900000, .user = user};
+
+/* Of three instances the first and the last tell it all. */
+static bool wanted(const char *path)
+{
+	return (str_starts(path, "/usr/share/containers/systemd/") || str_starts(path, "/usr/lib/kiln/files/")) &&
+		!strstr(path, "-2.container") && !strstr(path, "-2/");
+}
+
+static void add_json(struct strbuf *b, const char *what, const json_t *machine, const char *key)
+{
+	const json_t *list = json_object_get(machine, key), *item;
+	size_t i;
+	assert_true(json_array_size(list) > 0);
+	json_array_foreach(list, i, item)
+	{
+		const char *name = json_string_value(json_object_get(item, "name"));
+		if (name && str_ends(name, "-2"))
+			continue;
+		char *text = json_dumps(item, JSON_INDENT(1) | JSON_SORT_KEYS);
+		assert_non_null(text);
+		strbuf_addf(b, "==== %s\n%s\n", what, text);
+		free(text);
+	}
+}
+
+static void as_it_was(void **state)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	_cleanup_wire_ struct wire_files w = {0};
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	(void)state;
+	struct appliance *a = appliance_load(GOLDEN "generated.yaml", &err);
+	if (!a || wire_make(a, &facts, &w, &err) < 0)
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < w.list.n; i++) {
+		const struct wire_file *f = &w.list.v[i];
+		if (f->data && wanted(f->path))
+			strbuf_addf(&b, "==== %s %04o %u:%u\n%s", f->path, f->mode, f->uid, f->gid, f->data);
+		else if (f->source && wanted(f->path))
+			strbuf_addf(&b, "==== %s %04o %u:%u from %s\n", f->path, f->mode, f->uid, f->gid, path_base(f->source));
+	}
+	for (size_t i = 0; i < w.list.n; i++) {
+		const struct wire_file *f = &w.list.v[i];
+		if (!str_eq(f->path, "/usr/lib/kiln/machine.json"))
+			continue;
+		_cleanup_json_ json_t *machine = json_parse(f->data, f->len, f->path, &err);
+		assert_non_null(machine);
+		add_json(&b, "container", machine, "containers");
+		add_json(&b, "secret", machine, "secrets");
+		add_json(&b, "provision", machine, "provision");
+		add_json(&b, "flow", machine, "flows");
+	}
+	appliance_free(a);
+	if (getenv("KILN_GOLDEN"))
+		assert_int_equal(path_write(GOLDEN "generated.txt", b.s, b.len, 0644, &err), 0);
+	_cleanup_free_ char *want = path_read(GOLDEN "generated.txt", 1 << 20, NULL, &err);
+	assert_non_null(want);
+	assert_string_equal(b.s, want);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(as_it_was)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -80,8 +80,8 @@ static int check_keys(const struct tree_def *t, struct err *err)
 		while (known[k] && strcmp(known[k], key->text) != 0)
 			k++;
 		if (!known[k])
-			return ynode_err(key, err, "image: '%s' is for images composed from packages, 'from' for others",
-				key->text);
+			return ynode_err(key, err,
+				"image: '%s' is for images composed from packages, 'from' for others", key->text);
 	}
 	return 0;
 }

@@ -69,8 +69,7 @@ static int change_config(json_t *c, const struct upstream_layer *top, uint64_t e
 	return 0;
 }
 
-static int change_manifest(
-	json_t *m, const struct upstream_layer *top, const char *config, size_t len, struct err *err)
+static int change_manifest(json_t *m, const struct upstream_layer *top, const char *config, size_t len, struct err *err)
 {
 	json_t *layers = json_need_array(m, "layers", err), *c = layers ? json_need_object(m, "config", err) : NULL;
 	char hex[HASH_HEX];
@@ -80,8 +79,8 @@ static int change_manifest(
 	json_object_set_new(c, "digest", json_sprintf("sha256:%s", hex));
 	json_object_set_new(c, "size", json_integer((json_int_t)len));
 	json_object_del(c, "data"); /* the config itself, embedded */
-	json_array_append_new(layers, json_pack("{s:s, s:s+, s:I}", "mediaType", top->media_type, "digest", "sha256:",
-					      top->digest, "size", (json_int_t)top->size));
+	json_array_append_new(layers, json_pack("{s:s, s:s+, s:I}", "mediaType", top->media_type, "digest",
+					      "sha256:", top->digest, "size", (json_int_t)top->size));
 	return 0;
 }
 

@@ -105,7 +105,8 @@ static int put_dir(struct unpacking *u, size_t i, struct err *err)
 	u->times[i] = !m->implicit ? m->mtime : there ? (uint64_t)st.st_mtime : u->epoch;
 	if (there && m->opaque && empty_dir(fd, err))
 		return -1;
-	return m->implicit ? 0 : set_attributes(fd, m, err);
+	/* A new one that no layer says is 0755, root's: `m` says so. */
+	return m->implicit && there ? 0 : set_attributes(fd, m, err);
 }
 
 static int take_whiteout(struct unpacking *u, const char *path, struct err *err)

@@ -32,8 +32,7 @@ static int set_keep(const struct scope *s, const struct tree_def *d, struct deri
 		return -1;
 	for (size_t i = 0; i < out->keep.n; i++)
 		if (!is_plain_path(out->keep.v[i]))
-			return bind_expected(
-				d->keep.v[i], "keep", "an absolute path below /, without . and ..", err);
+			return bind_expected(d->keep.v[i], "keep", "an absolute path below /, without . and ..", err);
 	return 0;
 }
 

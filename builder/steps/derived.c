@@ -1,7 +1,7 @@
 /* The layer of an image that is derived from another: one step, from the unpacked layers below to the layer's index. */
+#include "oci/derived.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "oci/derived.h"
 #include "oci/layer.h"
 #include "oci/unpack.h"
 #include "steps/spec.h"
@@ -110,7 +110,8 @@ static int make(const struct step *s, const char *dir, struct err *err)
 	(void)path_remove(log, &ignored); /* of an earlier try */
 	int r = change(d, dir, log, &mem, err);
 	arena_release(&mem);
-	if (r < 0 && err->kind == ERR_TOOL && !err->hint && path_exists(log))
+	struct stat st;
+	if (r < 0 && err->kind == ERR_TOOL && !err->hint && stat(log, &st) == 0 && st.st_size > 0)
 		err_hint(err, "what the command said: %s (it has no network, and only what is in the image)", log);
 	return r;
 }
@@ -165,9 +166,9 @@ static int add_one(struct graph *g, struct upstreams *u, const struct container 
 	}
 	*d = (struct derived_step){.spec = c->derived, .name = c->image, .from = from, .all = u};
 	_cleanup_free_ char *name = xasprintf("derived-%s-%s", c->service, c->base);
-	_cleanup_free_ char *what = c->derived->command.n ? xasprintf("%s in %s", path_base(c->derived->command.v[0]),
-								    from->source)
-							  : xasprintf("files in %s", from->source);
+	_cleanup_free_ char *what = c->derived->command.n
+					    ? xasprintf("%s in %s", path_base(c->derived->command.v[0]), from->source)
+					    : xasprintf("files in %s", from->source);
 	struct hash *h = hash_new();
 	d->layer = graph_add(g, name, what);
 	u->n_derived++;

@@ -35,26 +35,37 @@ static int make_dirs(void *arg, struct err *err)
 	return 0;
 }
 
+/* The directories on the way to a file that was placed: making what is in them gave them a time of today. */
+static int set_dir_times(const char *path, const struct timespec t[2], struct err *err)
+{
+	_cleanup_free_ char *dir = path_dir(path);
+
+	if (utimensat(AT_FDCWD, dir, t, 0) < 0)
+		return err_sys(err, errno, "set the time of %s", dir);
+	return strcmp(dir, "/") != 0 ? set_dir_times(dir, t, err) : 0;
+}
+
 /*
- * Their time is set before the command runs: programs write down when a file was changed. Behind a link they would not
- * be found again.
+ * Times are set before the command runs: programs write down when a file was changed. Behind a link a file would not be
+ * found again.
  */
 static int place_all(const struct change *c, struct err *err)
 {
 	const struct file_list *files = c->job->files;
-	const struct timespec t = {.tv_sec = (time_t)c->job->epoch};
+	const struct timespec epoch = {.tv_sec = (time_t)c->job->epoch}, t[2] = {epoch, epoch};
 
 	if (place_files(files, c->fds, err) < 0)
 		return -1;
 	for (size_t i = 0; i < files->n; i++) {
-		_cleanup_free_ char *dir = path_dir(files->v[i].path);
-		_cleanup_free_ char *real = realpath(dir, NULL);
+		const char *path = files->v[i].path;
+		_cleanup_free_ char *dir = path_dir(path), *real = realpath(dir, NULL);
 		if (!real || strcmp(real, dir) != 0)
-			return err_set(err, ERR_CONFIG, "file %s: %s is a link in the image, to %s", files->v[i].path,
-				dir, real ? real : "nothing");
-		if (utimensat(AT_FDCWD, files->v[i].path, (struct timespec[]){t, t}, AT_SYMLINK_NOFOLLOW) < 0 ||
-			utimensat(AT_FDCWD, dir, (struct timespec[]){t, t}, 0) < 0)
-			return err_sys(err, errno, "set the time of %s", files->v[i].path);
+			return err_set(err, ERR_CONFIG, "file %s: %s is a link in the image, to %s", path, dir,
+				real ? real : "nothing");
+		if (utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(err, errno, "set the time of %s", path);
+		if (set_dir_times(path, t, err) < 0)
+			return -1;
 	}
 	return 0;
 }

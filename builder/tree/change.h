@@ -1,21 +1,22 @@
 /*
  * A file tree that others made, changed: files put into it, a command run in it, and what that left under some paths as
  * a layer over the tree. The command is as far away from the host as packages' scripts are: its own namespaces, no
- * network, a minimal /dev, the tree and nothing else; it has no way to more rights, and nothing of it outlives the call.
+ * network, a minimal /dev, the tree and nothing else; it has no way to more rights, and nothing of it outlives the
+ * call.
  */
 #pragma once
 #include "base/err.h"
 #include "plan/appliance.h"
 
 struct change_job {
-	const char *base;	      /* the tree's directory, made in the namespace */
-	const char *dir;	      /* on the same file system; gets upper/ and work/ */
+	const char *base;	       /* the tree's directory, made in the namespace */
+	const char *dir;	       /* on the same file system; gets upper/ and work/ */
 	const struct file_list *files; /* placed first; owners by name are the tree's */
-	const char *const *argv;      /* NULL: no command */
-	const char *user;	      /* NAME|NUMBER[:GROUP|NUMBER] as containers have it; NULL or "": root */
-	const char *cwd;	      /* NULL: / */
-	const char *const *env;	      /* "NAME=value"; PATH, HOME and SOURCE_DATE_EPOCH are added where they are missing */
-	const char *const *keep;      /* absolute paths; what the command did elsewhere is forgotten */
+	const char *const *argv;       /* NULL: no command */
+	const char *user;	       /* NAME|NUMBER[:GROUP|NUMBER] as containers have it; NULL or "": root */
+	const char *cwd;	       /* NULL: / */
+	const char *const *env;	 /* "NAME=value"; PATH, HOME and SOURCE_DATE_EPOCH are added where they are missing */
+	const char *const *keep; /* absolute paths; what the command did elsewhere is forgotten */
 	uint64_t epoch;
 	const char *log; /* what the command says is appended here; or NULL */
 };

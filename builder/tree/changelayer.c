@@ -52,8 +52,7 @@ static int put_above(struct writing *w, struct node *n, struct err *err)
 	struct stat st;
 
 	if (fd < 0) /* the way to a file that was placed */
-		return errno == ENOENT ? tar_node(&w->out, "", n, TAR_LAYER, err)
-				       : err_sys(err, errno, "%s", n->path);
+		return errno == ENOENT ? tar_node(&w->out, "", n, TAR_LAYER, err) : err_sys(err, errno, "%s", n->path);
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "%s", n->path);
 	if (attrs_read(fd, &attrs, err) < 0)

@@ -212,6 +212,7 @@ def small(busybox, path):
     t.dir("opt/app/emptied")
     t.add("opt/app/emptied/old")
     t.add("opt/link", tarfile.SYMTYPE, link="/etc")
+    t.add("opt/alias", tarfile.SYMTYPE, link="/etc")
     t.add("opt/file")
     t.dir("tmp", 0o1777)
     t.dir("dev")

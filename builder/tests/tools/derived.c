@@ -14,7 +14,8 @@
 
 #define EPOCH 1700000000
 
-static int put_blob(const char *out, const char *digest, const char *from, const char *data, size_t len, struct err *err)
+static int put_blob(
+	const char *out, const char *digest, const char *from, const char *data, size_t len, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/blobs/sha256/%s", out, digest);
 	if (path_exists(path))

@@ -57,12 +57,13 @@ static void print_services(const struct appliance *a, struct strbuf *b)
 		struct table t = {.columns = 4};
 		for (size_t k = 0; k < s->n_containers; k++) {
 			const struct container *c = &a->containers.v[s->first_container + k];
-			_cleanup_strbuf_ struct strbuf address = STRBUF_INIT;
+			_cleanup_strbuf_ struct strbuf address = STRBUF_INIT, image = STRBUF_INIT;
+			strbuf_addf(&image, "%s%s", c->derived ? "from " : "", c->source ? c->source : "from packages");
 			address_of(a, c, &address);
 			cell(&t, c->name);
 			cell(&t, address.s);
 			cell(&t, c->memory ? str_bytes(c->memory) : "-");
-			cell(&t, c->source ? c->source : "from packages");
+			cell(&t, image.s);
 		}
 		print_table(b, &t, "    ");
 	}

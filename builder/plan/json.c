@@ -25,6 +25,7 @@ static json_t *container_json(const struct container *c)
 	json_t *j = json_object(), *volumes = json_array();
 	set_string(j, "name", c->name);
 	set_string(j, "image", c->image);
+	set_string(j, "from", c->source);
 	json_object_set_new(j, "address", json_integer(c->address));
 	json_object_set_new(j, "aliases", strings(&c->aliases));
 	json_object_set_new(j, "memory", bytes(c->memory));

@@ -160,7 +160,7 @@ static int add_one(struct graph *g, struct upstreams *u, const struct container 
 	if (!from)
 		return err_set(err, ERR_VERIFY, "the lock has no image %s", c->upstream);
 	if (c->derived->command.n && !runs_here(u->lock->arch)) {
-		err_set(err, ERR_TOOL, "container %s: a command in its image is for %s and cannot be run here yet",
+		err_set(err, ERR_TOOL, "container %s: the command in its image is for %s and cannot be run here yet",
 			c->base, u->lock->arch);
 		return err_hint(err, "build on a machine of that architecture");
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# An appliance of images that kiln did not compose, from a registry (TLS, password, mirror) and from a layout: locked,
-# fetched, built, built again offline to the same bytes, and started.
+# An appliance of images that kiln did not compose, from a registry (TLS, password, mirror) and from a layout, and of one
+# derived from them: locked, fetched, built, built again offline to the same bytes, and started.
 # level: check
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
@@ -48,6 +48,15 @@ containers:
     entrypoint: [/bin/sh, -c, "exec sleep infinity"]
     health: {exec: [/bin/sh, -c, "test $(cat /late/first) = late"], start: 60s, interval: 5s, timeout: 5s}
     memory: 64M
+  derived:
+    image:
+      from: registry.example/late
+      files: {/srv/prepare: {text: "date >/var/forgotten; rm /late/first; id -u >/srv/prepared\n", mode: 0755}}
+      run: {command: [/bin/sh, -e, /srv/prepare]}
+      keep: [/srv/prepared, /late]
+    entrypoint: [/bin/sh, -c, "exec sleep infinity"]
+    health: {exec: [/bin/sh, -c, "test $HELLO$(cat /srv/prepared /late/last | tr -d '\\n') = world0late && test ! -e /late/first && test ! -e /var/forgotten"], start: 60s, interval: 5s, timeout: 5s}
+    memory: 64M
 END
 profile=$scratch/site/profiles/foreign.yaml
 check 'kiln builds it' "$kiln" build "$profile" --cache "$cache" --out "$scratch/one"
@@ -58,10 +67,16 @@ same 'the lock pins both' 'localhost/kiln/foreign/layout:kiln registry.example/l
 
 # Trees and programs stay, everything that has to do with images is made again.
 cp -al "$cache" two
-rm -r two/steps/{store,layer,root,esp}-*
+rm -r two/steps/{store,layer,derived,root,esp}-*
 again() { "$kiln" build "$profile" --cache "$scratch/two" --out "$scratch/three" -j 1 --offline; }
 check 'again with one job, offline' again
 same 'the same bytes' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/three/foreign.raw")"
+
+# In the store the derived image is the other's layers, which are there once, and one of its own.
+layers_of() { jq -r --arg n "$1" '.images[] | select(.names[] == $n) | .layers | join(" ")' two/steps/store-*/report.json; }
+same 'layers of a derived image are not kept twice' "$(layers_of registry.example/late:latest)" \
+    "$(layers_of localhost/kiln/foreign/derived:kiln | sed 's/ [^ ]*$//')"
+same 'and it has one of its own' "$(($(layers_of registry.example/late:latest | wc -w) + 1))" "$(layers_of localhost/kiln/foreign/derived:kiln | wc -w)"
 
 # A blob that rots in the cache is noticed, and fetched again.
 layer=$(jq -r '.images["localhost/kiln/foreign/layout:kiln"].layers[1].digest | sub("sha256:"; "")' site/profiles/foreign.lock)
@@ -78,7 +93,7 @@ same 'to the same bytes' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/three/
 # A bundle carries images as well, of a layout and of a registry: from it alone, with neither at hand, come the same bytes.
 mkdir five
 cp -al two/{steps,unpacked} five/
-rm -r five/steps/{store,layer,root,esp}-*
+rm -r five/steps/{store,layer,derived,root,esp}-*
 check 'a bundle with images' "$kiln" bundle -o foreign.bundle "$profile" --cache "$cache" --offline
 mv "$service/layout" "$scratch/layout"
 no_network=(unshare --net)

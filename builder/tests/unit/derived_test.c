@@ -10,6 +10,7 @@
 #include "oci/manifest.h"
 #include "oci/unpack.h"
 #include "scratch.h"
+#include "steps/upstream.h"
 #include "stream.h"
 #include "tree/change.h"
 #include "tree/identity.h"
@@ -31,8 +32,9 @@ static void below(struct strbuf *t)
 	static const unsigned char caps[20] = {1, 0, 0, 2, 0, 4};
 	static const struct xattr cap[] = {{(char *)"security.capability", (void *)caps, sizeof caps}};
 
-	up_lines(t, "d etc\nf etc/gone=x\nf etc/kept=x\nf srv/a=x\nf srv/deep/b=x\nf var/lib/x=x\nd opt\nf opt/o=x\nl lib "
-		    "-> usr/lib\nf usr/lib/so=so\nl out -> ../../..\nl host -> /etc\nf same=x\nl alias -> opt");
+	up_lines(t,
+		"d etc\nf etc/gone=x\nf etc/kept=x\nf srv/a=x\nf srv/deep/b=x\nf var/lib/x=x\nd opt\nf opt/o=x\nl lib "
+		"-> usr/lib\nf usr/lib/so=so\nl out -> ../../..\nl host -> /etc\nf same=x\nl alias -> opt");
 	up_member(t, &(struct tar_member){.name = "home", .type = '5', .mode = 02750, .uid = 7, .gid = 8, .mtime = 5},
 		"");
 	up_member(t,
@@ -46,7 +48,8 @@ static void below(struct strbuf *t)
 static void above(struct strbuf *t)
 {
 	up_lines(t, "f etc/.wh.gone\nf never/.wh.there\nf out/.wh.etc\nf host/passwd=mine\nf srv/new=n\nf "
-		    "srv/.wh..wh..opq\nf .wh.var\nf var/new=v\nf opt=file\nf same=again\nf home/user/f=f\nf lib/mine=m\nh early "
+		    "srv/.wh..wh..opq\nf .wh.var\nf var/new=v\nf opt=file\nf same=again\nf home/user/f=f\nf "
+		    "lib/mine=m\nh early "
 		    "-> late\nf late=late\np fifo");
 	up_member(t, &(struct tar_member){.name = "dev/null", .type = '3', .mode = 0666, .major = 1, .minor = 3}, "");
 	up_end(t);
@@ -136,8 +139,8 @@ static void what_cannot_be_unpacked_is_refused(void **state)
 	(void)state;
 	make_layer(&l, far_owner);
 	assert_int_equal(ns_call(unpack_all, &u, &e), -1);
-	assert_non_null(strstr(
-		e.msg, ": member \"far\": its owner 65536:0 is not within 0 to 65535, the users of a build"));
+	assert_non_null(
+		strstr(e.msg, ": member \"far\": its owner 65536:0 is not within 0 to 65535, the users of a build"));
 	/* A blob that is no longer that of its index. */
 	assert_int_equal(truncate(l.path, 1024), 0);
 	u.to = scratch_path("cut");
@@ -251,7 +254,8 @@ static void config_and_manifest_are_those_of_the_image(void **state)
 	make_layer(&l[1], above);
 	up_image(&from, "registry.example/x:1", &one, 1, "\"history\":[{\"created_by\":\"them\"}],");
 	for (int docker = 0; docker < 2; docker++) {
-		from.layers[0].media_type = docker ? TYPE_DOCKER_LAYER ".gzip" : "application/vnd.oci.image.layer.v1.tar";
+		from.layers[0].media_type =
+			docker ? TYPE_DOCKER_LAYER ".gzip" : "application/vnd.oci.image.layer.v1.tar";
 		if (image_derive(&from.i, &l[1].l, "localhost/kiln/a/b:kiln", EPOCH, &mem, &made, &e) ||
 			upstream_check(&made, &e))
 			fail_msg("%s", e.msg);
@@ -264,7 +268,8 @@ static void config_and_manifest_are_those_of_the_image(void **state)
 	assert_non_null(strstr(made.config.data, "\"created\":\"2023-11-14T22:13:20Z\""));
 	assert_non_null(strstr(made.config.data, "{\"created_by\":\"them\"},{\"created\":\"2023-11-14T22:13:20Z\""));
 	/* What a config says of its programs; odd ones are as if they said nothing. */
-	static const char config[] = "{\"config\":{\"User\":\"app\",\"WorkingDir\":\"\",\"Env\":[\"A=b\",7,\"PATH=/x\"]}}";
+	static const char config[] =
+		"{\"config\":{\"User\":\"app\",\"WorkingDir\":\"\",\"Env\":[\"A=b\",7,\"PATH=/x\"]}}";
 	struct upstream_image odd = {.reference = "x", .config = {.data = config, .len = strlen(config)}};
 	assert_int_equal(image_run_read(&odd, &mem, &run, &e), 0);
 	assert_string_equal(run.user, "app");
@@ -284,6 +289,72 @@ static void config_and_manifest_are_those_of_the_image(void **state)
 	up_layer_release(&l[1]);
 }
 
+/* The key of the step of the one derived image there is, or the error. The caller frees it. */
+static char *key_of(const char *arch, const struct derived_spec *spec, const char *config)
+{
+	struct container c = {
+		.service = "a", .base = "b", .instance = 1, .upstream = "x", .image = "y", .derived = spec};
+	struct appliance a = {.containers = {&c, 1}};
+	struct lock_image image = {.name = "x", .source = "x", .pin.config.digest = config};
+	struct lock l = {.arch = arch, .epoch = EPOCH, .images = {&image, 1}};
+	struct graph g = {.cache = dir};
+	struct upstreams u;
+	_cleanup_err_ struct err e = ERR_INIT;
+	char *text;
+
+	if (upstreams_add(&g, &u, &a, &l, NULL, &e) < 0) {
+		text = xasprintf("%s\nhint: %s", e.msg, e.hint);
+	} else {
+		assert_int_equal(u.n_plain, 0);
+		assert_string_equal(u.derived[0].layer->name, "derived-a-b");
+		text = xstrdup(u.derived[0].layer->key);
+	}
+	graph_release(&g);
+	upstreams_release(&u);
+	return text;
+}
+
+static struct str_list list_of(const char **v)
+{
+	struct str_list l = {.v = v};
+
+	while (v[l.n])
+		l.n++;
+	return l;
+}
+
+static void keys_tell_what_is_asked(void **state)
+{
+	const struct str_list a = list_of((const char *[]){"a", NULL}), b = list_of((const char *[]){"b", NULL}),
+			      ab = list_of((const char *[]){"a", "b", NULL});
+	struct file_spec file = {.path = "/x", .text = "x"}, other = {.path = "/x", .text = "y"};
+	const struct derived_spec all[] = {
+		{.command = a, .keep = a},
+		{.command = b, .keep = a},
+		{.command = a, .keep = b},
+		{.command = ab, .keep = a},
+		{.command = a, .env = b, .keep = a},
+		{.command = a, .user = "b", .keep = a},
+		{.command = a, .keep = a, .files = {&file, 1}},
+		{.command = a, .keep = a, .files = {&other, 1}},
+	};
+	_cleanup_strvec_ struct strvec keys = STRVEC_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		char *key = key_of("amd64", &all[i], "c");
+		assert_int_equal(strlen(key), 64);
+		assert_false(strvec_has(&keys, key));
+		strvec_take(&keys, key);
+	}
+	_cleanup_free_ char *same = key_of("amd64", &all[0], "c"), *config = key_of("amd64", &all[0], "d");
+	assert_string_equal(same, keys.v[0]);
+	assert_string_not_equal(config, keys.v[0]);
+	_cleanup_free_ char *foreign = key_of("s390x", &all[0], "c");
+	assert_string_equal(foreign, "container b: the command in its image is for s390x and cannot be run here yet\n"
+				     "hint: build on a machine of that architecture");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_cannot_be_unpacked_is_refused, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(users_of_a_tree, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(placed_files_are_a_layer, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(keys_tell_what_is_asked, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(config_and_manifest_are_those_of_the_image, setup, scratch_teardown),
 	};
 	return cmocka_run_group_tests_name("derived images", tests, NULL, NULL);

@@ -37,6 +37,7 @@ cat >site/overlays/edge/app/build.sh <<'END_'
 set -e
 cd lib
 { id && env | sort && pwd && ls / /dev && ls /sys /run && cat "$(ls /opt/link/*)"; } >report
+{ grep -E '^(Cpus_allowed_list|NoNewPrivs)' /proc/self/status | tr -d '\t' | sed 's/list:[0-9]*$/list:one/' && cat /proc/self/personality; } >steady
 { ip -o link && ! wget -q -O /dev/null http://192.0.2.1/ && ! touch /etc/x && ! mknod /tmp/null c 1 3; } >>report 2>/dev/null
 stat -c '%n %a %u:%g %Y' .. ../build.sh ../emptied /opt /opt/first /opt/file able >>report
 if [ $(($(od -An -N1 -tu1 /dev/urandom) % 2)) = 1 ]; then mkdir -p new/one new/two; else mkdir -p new/two new/one; fi
@@ -133,11 +134,12 @@ opt/app/lib/new/two d 2750 1000:0
 opt/app/lib/new/two/file f 644 1000:0 2 4
 opt/app/lib/report f 644 1000:0 1 SIZE
 opt/app/lib/same-too f 664 1000:0 1 5
+opt/app/lib/steady f 644 1000:0 1 SIZE
 opt/app/lib/tree d 2755 1000:0
 opt/app/lib/tree/c f 644 1000:0 1 2
 opt/new d 755 0:0
 opt/new/dir d 755 0:0
-opt/new/dir/text f 640 7:8 1 7' "$(comm -13 below.list made.list | sed -E 's/((build\.sh|report) .* )[0-9]+$/\1SIZE/')"
+opt/new/dir/text f 640 7:8 1 7' "$(comm -13 below.list made.list | sed -E 's/((build\.sh|report|steady) .* )[0-9]+$/\1SIZE/')"
 same 'every time in the layer is the epoch' 1700000000 "$(python3 -c '
 import sys, tarfile
 print(*sorted({int(m.mtime) for m in tarfile.open(sys.argv[1])}))' one/cache/steps/derived-*/layer.tar)"
@@ -151,6 +153,9 @@ PWD=/opt/app/lib
 SHLVL=1
 SOURCE_DATE_EPOCH=1700000000
 /opt/app/lib' "$(grep -v OLDPWD made/rootfs/opt/app/lib/report | sed -n 1,10p)"
+same 'one processor, no more rights, no random addresses' 'NoNewPrivs:1
+Cpus_allowed_list:one
+00040000' "$(<made/rootfs/opt/app/lib/steady)"
 same 'two layers, one over the other' '.. 775 1000:0 1700000000
 ../build.sh 755 1000:1000 1700000000
 ../emptied 750 7:8 1600000000

@@ -41,11 +41,14 @@ int upstreams_add(struct graph *g, struct upstreams *u, const struct appliance *
 void upstreams_need(const struct upstreams *u, struct step *store, struct hash *key);
 /* The images for store_build, *ret_n of them, once the steps have run. Texts live in `mem`. */
 struct upstream_image *upstreams_images(const struct upstreams *u, struct arena *mem, size_t *ret_n, struct err *err);
-/* Inside of builder/steps. An image of the lock, read from the cache, with its layers' indexes; texts live in `mem`. */
+void upstreams_release(struct upstreams *u);
+
+/* Inside of builder/steps. upstream_blob.c: a step for a layer's blob, if there is none yet; its step; and an image of
+ * the lock, read from the cache, with its layers' indexes; texts live in `mem`. */
+void upstreams_add_blob(struct graph *g, struct upstreams *u, const struct pin_layer *p);
+struct step *upstreams_index(const struct upstreams *u, const struct pin_layer *p);
 int upstreams_read(const struct upstreams *u, const struct lock_image *image, struct arena *mem,
 	struct upstream_image *ret, struct err *err);
 /* derived.c. */
 int derived_add(struct graph *g, struct upstreams *u, const struct appliance *a, struct err *err);
 int derived_image(const struct derived_step *d, struct arena *mem, struct upstream_image *ret, struct err *err);
-struct step *upstreams_index(const struct upstreams *u, const struct pin_layer *p);
-void upstreams_release(struct upstreams *u);

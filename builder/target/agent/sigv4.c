@@ -26,15 +26,15 @@ static char *canonical_query(const char *query)
 	strvec_sort(&parts);
 	strbuf_adds(&b, "");
 	for (size_t i = 0; i < parts.n; i++)
-		strbuf_addf(
-			&b, "%s%s%s", b.len ? "&" : "", parts.v[i], strchr(parts.v[i], '=') ? "" : "=");
+		strbuf_addf(&b, "%s%s%s", b.len ? "&" : "", parts.v[i], strchr(parts.v[i], '=') ? "" : "=");
 	return strbuf_steal(&b);
 }
 
 static char *canonical_request(const struct sigv4_request *r, const char *body_hash, const char *time)
 {
 	size_t len = strcspn(r->path, "?");
-	_cleanup_free_ char *path = xstrndup(r->path, len), *query = canonical_query(r->path[len] ? r->path + len + 1 : "");
+	_cleanup_free_ char *path = xstrndup(r->path, len),
+			    *query = canonical_query(r->path[len] ? r->path + len + 1 : "");
 	return xasprintf("%s\n%s%s\n%s\nhost:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n\n" SIGNED_HEADERS "\n%s",
 		r->method, *path == '/' ? "" : "/", path, query, r->host, body_hash, time, body_hash);
 }

@@ -8,7 +8,8 @@ struct sigv4 {
 	const char *access_key, *secret_key, *region, *service;
 };
 struct sigv4_request {
-	const char *method, *host, *path, *body; /* host as in the header, with its port; path with its query, encoded */
+	const char *method, *host, *path,
+		*body; /* host as in the header, with its port; path with its query, encoded */
 	time_t at;
 };
 /* Appends the headers that make a request a signed one, Host among them: send them as they are. */

@@ -33,11 +33,11 @@ static void signatures(void **state)
 		_cleanup_strvec_ struct strvec got = STRVEC_INIT;
 		sigv4_sign(&keys, &r, &got);
 		_cleanup_free_ char *all = strvec_join(&got, "\n");
-		_cleanup_free_ char *want = xasprintf(
-			"Host: %s\nX-Amz-Content-Sha256: %s\nX-Amz-Date: 20261129T084514Z\nAuthorization: "
-			"AWS4-HMAC-SHA256 Credential=probe.files/20261129/%s/s3/aws4_request, "
-			"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=%s",
-			r.host, cases[i].body_hash, cases[i].region, cases[i].signature);
+		_cleanup_free_ char *want =
+			xasprintf("Host: %s\nX-Amz-Content-Sha256: %s\nX-Amz-Date: 20261129T084514Z\nAuthorization: "
+				  "AWS4-HMAC-SHA256 Credential=probe.files/20261129/%s/s3/aws4_request, "
+				  "SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=%s",
+				r.host, cases[i].body_hash, cases[i].region, cases[i].signature);
 		assert_string_equal(all, want);
 	}
 }

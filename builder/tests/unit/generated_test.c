@@ -1,7 +1,7 @@
 /*
  * Upstream systems whose programs no test here can have: what the appliance would be told about them, word for word
- * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_GOLDEN=write makes it
- * anew, to be read before it is committed.
+ * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_GOLDEN=write makes
+ * it anew, to be read before it is committed.
  */
 #include "base/json.h"
 #include "base/path.h"
@@ -29,7 +29,7 @@ static const struct wire_facts facts = {.version = "1", .epoch = 1763900000, .us
 static bool wanted(const char *path)
 {
 	return (str_starts(path, "/usr/share/containers/systemd/") || str_starts(path, "/usr/lib/kiln/files/")) &&
-		!strstr(path, "-2.container") && !strstr(path, "-2/");
+	       !strstr(path, "-2.container") && !strstr(path, "-2/");
 }
 
 static void add_json(struct strbuf *b, const char *what, const json_t *machine, const char *key)
@@ -63,7 +63,8 @@ static void as_it_was(void **state)
 		if (f->data && wanted(f->path))
 			strbuf_addf(&b, "==== %s %04o %u:%u\n%s", f->path, f->mode, f->uid, f->gid, f->data);
 		else if (f->source && wanted(f->path))
-			strbuf_addf(&b, "==== %s %04o %u:%u from %s\n", f->path, f->mode, f->uid, f->gid, path_base(f->source));
+			strbuf_addf(&b, "==== %s %04o %u:%u from %s\n", f->path, f->mode, f->uid, f->gid,
+				path_base(f->source));
 	}
 	for (size_t i = 0; i < w.list.n; i++) {
 		const struct wire_file *f = &w.list.v[i];

@@ -62,14 +62,16 @@ echo "said by the command"
 END_
 service() { # YAML of the image's keys, indented by nothing
     printf 'service: app\nsummary: Derived images\ncontainers:\n  app:\n    image:\n'
-    sed 's/^/      /' <<<"$1"
+    printf '      %s\n' "${1//$'\n'/$'\n'      }"
 }
+# shellcheck disable=SC2016 # the service file's
 whole='from: oci:layout:small
 files:
   /opt/app/build.sh: {from: build.sh, mode: 0755, owner: app}
   /opt/new/dir/text: {text: "placed\n", owner: "7", group: "8", mode: 0640}
 run: {command: [sh, build.sh], env: {BOTH: run, MORE: "${settings.more}"}}
 keep: [/opt/app/lib]'
+# shellcheck disable=SC2016 # the service file's
 put() { service "$1" | sed '/^summary/a settings: {more: {type: string, default: "of ${arch}"}}' >site/overlays/edge/app/service.yaml; }
 make() { # CACHE JOBS [COMMAND...]
     local dir=$1 jobs=$2

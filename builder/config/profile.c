@@ -2,6 +2,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "config/merge.h"
 #include <errno.h>
 
 #define MAX_EXTENDS 16
@@ -53,6 +54,7 @@ static const struct field profile_fields[] = {
 	FIELD(struct profile, exclude, IDENTS),
 	FIELD(struct profile, settings, NODE),
 	FIELD(struct profile, providers, MAP),
+	FIELD(struct profile, variants, MAP),
 	FIELD(struct profile, kernel, SCALAR),
 	FIELD(struct profile, firmware, IDENTS),
 	FIELD_SUB(struct profile, machine, STRUCT, struct machine_def, machine_fields),
@@ -68,56 +70,7 @@ static const struct field profile_fields[] = {
 	FIELD_END,
 };
 
-/* The items of both lists, each text once. */
-static const struct ynode *join_lists(struct arena *arena, const struct ynode *a, const struct ynode *b)
-{
-	struct ynode *n = ARENA_NEW(arena, struct ynode);
-	*n = *b;
-	n->n = 0;
-	n->items = arena_alloc(arena, (a->n + b->n + 1) * sizeof *n->items);
-	for (size_t i = 0; i < a->n + b->n; i++) {
-		const struct ynode *item = i < a->n ? a->items[i] : b->items[i - a->n];
-		bool twice = false;
-		for (size_t k = 0; k < n->n && item->kind == Y_SCALAR; k++)
-			twice |= n->items[k]->kind == Y_SCALAR && !strcmp(n->items[k]->text, item->text);
-		if (!twice)
-			n->items[n->n++] = item;
-	}
-	return n;
-}
-
-static const struct ynode *merge(struct arena *arena, const char *key, const struct ynode *a, const struct ynode *b);
-
-static const struct ynode *merge_maps(struct arena *arena, const struct ynode *a, const struct ynode *b)
-{
-	struct ynode *n = ARENA_NEW(arena, struct ynode);
-	*n = *b;
-	n->n = 0;
-	n->pairs = arena_alloc(arena, (a->n + b->n + 1) * sizeof *n->pairs);
-	for (size_t i = 0; i < a->n; i++) {
-		const struct ypair *p = &a->pairs[i];
-		const struct ynode *over = ynode_get(b, p->key->text);
-		n->pairs[n->n++] = (struct ypair){
-			.key = p->key, .value = over ? merge(arena, p->key->text, p->value, over) : p->value};
-	}
-	for (size_t i = 0; i < b->n; i++)
-		if (!ynode_get(a, b->pairs[i].key->text))
-			n->pairs[n->n++] = b->pairs[i];
-	return n;
-}
-
-/* `b` is nearer to the user than `a`. */
-static const struct ynode *merge(struct arena *arena, const char *key, const struct ynode *a, const struct ynode *b)
-{
-	static const char *const joined[] = {"services", "exclude", "firmware", "ssh_keys", "packages", NULL};
-	if (a->kind == Y_MAP && b->kind == Y_MAP)
-		return merge_maps(arena, a, b);
-	if (a->kind == Y_LIST && b->kind == Y_LIST)
-		for (const char *const *j = joined; *j; j++)
-			if (!strcmp(*j, key))
-				return join_lists(arena, a, b);
-	return b;
-}
+static const char *const joined[] = {"services", "exclude", "firmware", "ssh_keys", "packages", NULL};
 
 static bool list_has(const struct ynode *list, const char *text)
 {
@@ -224,7 +177,7 @@ static const struct ynode *load_merged(struct arena *arena, const struct roots *
 	if (find_parent(arena, roots, path, shown, extends, &parent, err) < 0)
 		return NULL;
 	const struct ynode *below = load_merged(arena, roots, parent.path, parent.shown, chain, extends, err);
-	return below ? merge_maps(arena, inheritable(arena, below, root), root) : NULL;
+	return below ? ynode_merge(arena, inheritable(arena, below, root), root, joined) : NULL;
 }
 
 struct profile *profile_load(struct arena *arena, const struct roots *roots, const char *path, struct err *err)

@@ -8,6 +8,7 @@ struct profile {
 	struct ylist components, services, exclude, firmware, outputs, ssh_keys, packages;
 	const struct ynode *settings; /* SERVICE: {SETTING: value}, or NULL */
 	struct ymap providers;
+	struct ymap variants;		 /* SERVICE: its variant */
 	const struct ynode *keyring;	 /* a path beside the file that says it, or NULL */
 	const struct ynode *mirrors;	 /* {PREFIX: PLACE or [PLACE]}, or NULL */
 	const struct ynode *registry_ca; /* a path, or NULL */

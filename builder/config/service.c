@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "config/tree.h"
+#include "config/variant.h"
 
 const char *const reserved_names[] = {"settings", "fact", "secret", "saved", "ca", "instance", "instances", "container",
 	"address", "containers", "service", "claims", "claimant", "claim", "aliases", "arch", "suite", NULL};
@@ -319,8 +320,8 @@ struct service_def *service_bind(
 	return s;
 }
 
-struct service_def *service_load(
-	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err)
+struct service_def *service_load(struct arena *arena, const char *path, const char *shown, const char *layer,
+	const struct ynode *variant, struct err *err)
 {
 	const struct ynode *root = yaml_load(arena, path, shown, err);
 	_cleanup_free_ char *dir = path_dir(path);
@@ -330,5 +331,9 @@ struct service_def *service_load(
 			"service: expected '%s' as its directory is called, found '%s'", path_base(dir), s->name);
 		return NULL;
 	}
-	return s;
+	if (!s || !variant)
+		return s;
+	/* Without the variant it is right: what is wrong now is the variant's. */
+	root = variant_of(arena, root, path, variant, err);
+	return root ? service_bind(arena, root, s->dir, layer, err) : NULL;
 }

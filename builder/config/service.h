@@ -137,9 +137,12 @@ struct service_def {
 /* Names that references reserve; no claim, parameter or loop variable may be called so. NULL-terminated. */
 extern const char *const reserved_names[];
 
-/* Read and bind; nothing is evaluated. `path` to open, `shown` for errors; everything lives in the arena. */
-struct service_def *service_load(
-	struct arena *arena, const char *path, const char *shown, const char *layer, struct err *err);
+/*
+ * Read and bind; nothing is evaluated. `path` to open, `shown` for errors; `variant` is a scalar that names one, or
+ * NULL. Everything lives in the arena.
+ */
+struct service_def *service_load(struct arena *arena, const char *path, const char *shown, const char *layer,
+	const struct ynode *variant, struct err *err);
 /* The same for a document that is already read; `dir` and `layer` are kept as given. */
 struct service_def *service_bind(
 	struct arena *arena, const struct ynode *root, const char *dir, const char *layer, struct err *err);

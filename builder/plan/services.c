@@ -63,6 +63,25 @@ static int check_exists(struct planner *pl, const struct ynode *name, const char
 	return bind_hint(err, name->text, roots_services(&pl->roots, pl->arena));
 }
 
+/* What the profile says of a service must be of one of its own; of an excluded one it is left alone. */
+static int check_present(struct planner *pl, const struct ynode *key, const char *what, struct err *err)
+{
+	if (check_exists(pl, key, what, err) < 0)
+		return -1;
+	if (svc_find(pl, key->text) || names_has(&pl->profile->exclude, key->text))
+		return 0;
+	ynode_err(key, err, "%s: '%s' is not in this profile", what, key->text);
+	return err_hint(err, "add it to `services:`, or take its %s out", what);
+}
+
+static const struct ynode *variant_for(const struct planner *pl, const char *name)
+{
+	for (size_t i = 0; i < pl->profile->variants.n; i++)
+		if (!strcmp(pl->profile->variants.v[i].key->text, name))
+			return pl->profile->variants.v[i].value;
+	return NULL;
+}
+
 static int load(struct planner *pl, const char *name, struct service_def **ret, struct err *err)
 {
 	struct found f;
@@ -72,7 +91,7 @@ static int load(struct planner *pl, const char *name, struct service_def **ret, 
 		err_set(err, ERR_CONFIG, "%s: there is a service '%s' in the layer %s as well", f.shown, name, f.also);
 		return err_hint(err, "names of services are unique");
 	}
-	*ret = service_load(pl->arena, f.path, f.shown, f.layer, err);
+	*ret = service_load(pl->arena, f.path, f.shown, f.layer, variant_for(pl, name), err);
 	return *ret ? 0 : -1;
 }
 
@@ -118,10 +137,12 @@ int plan_services(struct planner *pl, struct err *err)
 		pl->svcs[pl->n_svcs++].def = def;
 	}
 	qsort(pl->svcs, pl->n_svcs, sizeof *pl->svcs, by_layer);
+	for (size_t i = 0; i < p->variants.n; i++)
+		if (check_present(pl, p->variants.v[i].key, "variants", err) < 0)
+			return -1;
 	return 0;
 }
 
-/* Settings in the profile must belong to a service of it; for an excluded service they are left alone. */
 static int check_settings(struct planner *pl, struct err *err)
 {
 	const struct ynode *all = pl->profile->settings;
@@ -131,15 +152,11 @@ static int check_settings(struct planner *pl, struct err *err)
 		return bind_expected(all, "settings", "a mapping of services", err);
 	for (size_t i = 0; i < all->n; i++) {
 		const struct ynode *key = all->pairs[i].key, *value = all->pairs[i].value;
-		struct psvc *svc = svc_find(pl, key->text);
-		if (check_exists(pl, key, "settings", err) < 0)
+		const struct psvc *svc = svc_find(pl, key->text);
+		if (check_present(pl, key, "settings", err) < 0)
 			return -1;
 		if (value->kind != Y_MAP)
 			return bind_expected(value, key->text, "a mapping of settings", err);
-		if (!svc && !names_has(&pl->profile->exclude, key->text)) {
-			ynode_err(key, err, "settings: '%s' is not in this profile", key->text);
-			return err_hint(err, "add it to `services:`, or take its settings out");
-		}
 		VEC(const char *) names = {0};
 		for (size_t k = 0; svc && k < svc->def->settings.n; k++)
 			vec_push(&names, svc->def->settings.v[k].name);

@@ -37,6 +37,15 @@ refused 'a name that cannot be' 1 "kiln: error: new: 'My Site' cannot be the nam
 kiln: hint: a-z, 0-9 and -, beginning with a letter" "$kiln" new 'My Site'
 refused 'a profile that is not shipped' 2 "kiln: error: there is no profile 'coer'
 kiln: hint: did you mean 'core'?" "$kiln" new other --from coer
+# A variant brings images and what goes with them; what others see of the service stays.
+printf 'profile: x\nextends: core\nvariants: {postgres: upstream, valkey: upstream}\n' >x.yaml
+seen() { "$kiln" plan "$1" --json | jq -S '[.published, [.provision[] | del(.title)], [.services[] | {name, claims, flows, containers: [.containers[] | {name, address, memory}]}]]'; }
+same 'variants offer the same' "$(seen core)" "$(seen x.yaml)"
+images() { "$kiln" plan "$1" --json | jq -r '.services[].containers[].image' | grep -v '^localhost/' | sort -u; }
+same 'in other images' 'docker.io/library/haproxy:3.0.11-trixie
+docker.io/valkey/valkey:8.1.1
+quay.io/coreos/etcd:v3.6.14' "$(images x.yaml)"
+same 'without them all is composed' '' "$(images core)"
 printf 'profile: x\nservises: [front]\n' >x.yaml
 refused 'a wrong key ends with 2' 2 "kiln: error: x.yaml:2:1: servises: unknown key
 kiln: hint: did you mean 'services'?" "$kiln" plan x.yaml

@@ -42,7 +42,8 @@ static const struct field run_fields[] = {NAME, WITHIN, FIELD(struct scenario_st
 	FIELD(struct scenario_step, command, STRS, .required = true),
 	FIELD(struct scenario_step, status, UINT, .max = 255), FIELD(struct scenario_step, output, STR),
 	FIELD(struct scenario_step, save, IDENT), FIELD(struct scenario_step, same, IDENT),
-	FIELD(struct scenario_step, differs, IDENT), FIELD(struct scenario_step, retry, BOOL), FIELD_END};
+	FIELD(struct scenario_step, differs, IDENT), FIELD(struct scenario_step, retry, BOOL),
+	FIELD(struct scenario_step, show, BOOL), FIELD_END};
 static const struct field console_fields[] = {
 	NAME, WITHIN, FIELD_AS("shows", struct scenario_step, output, STR, .required = true), FIELD_END};
 static const struct field off_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, button, BOOL), FIELD_END};

@@ -34,6 +34,7 @@ struct scenario_step {
 	const char *output;		   /* run, console: extended regular expression */
 	const char *save, *same, *differs; /* run: the output, by name */
 	bool retry;			   /* run: again until it holds or the time is up */
+	bool show;			   /* run: what it printed belongs to the verdict, also when it holds */
 	const char *at, *is;		   /* status: JSON pointer and regular expression */
 	const char *provision;		   /* cut: as soon as this provision graph runs */
 	uint64_t after_ms;		   /* cut: so long after the step begins */

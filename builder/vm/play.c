@@ -53,6 +53,7 @@ static int play_step(struct play *p, const struct scenario_step *s, struct err *
 		return 0;
 	}
 	strbuf_reset(&p->why);
+	strbuf_reset(&p->said);
 	struct progress_step *ps = progress_begin(p->g.engine->name, title, 0, PROGRESS_COUNT);
 	int r = play_steps[s->kind](p, s, err);
 	progress_end(ps, r == 0);
@@ -68,7 +69,8 @@ static int play_step(struct play *p, const struct scenario_step *s, struct err *
 		verdict_add_step(p->v, title, VERDICT_FAILED, seconds, err->msg);
 		return -1;
 	}
-	verdict_add_step(p->v, title, r ? VERDICT_FAILED : VERDICT_PASSED, seconds, r ? strbuf_cstr(&p->why) : NULL);
+	const char *detail = r ? strbuf_cstr(&p->why) : p->said.len ? strbuf_cstr(&p->said) : NULL;
+	verdict_add_step(p->v, title, r ? VERDICT_FAILED : VERDICT_PASSED, seconds, detail);
 	return r;
 }
 
@@ -97,5 +99,6 @@ int play_scenario(const struct scenario *s, const struct guest_engine *e, const 
 	json_decref(p.saved);
 	strbuf_release(&p.console);
 	strbuf_release(&p.why);
+	strbuf_release(&p.said);
 	return r < 0 ? -1 : 0;
 }

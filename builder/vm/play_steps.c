@@ -264,6 +264,8 @@ static int run_once(struct play *p, const struct scenario_step *s, uint64_t left
 		return 1;
 	if (s->save)
 		json_object_set_new(p->saved, s->save, json_string(text));
+	if (s->show)
+		strbuf_adds(&p->said, text);
 	return 0;
 }
 

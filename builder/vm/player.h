@@ -14,7 +14,8 @@ struct play {
 	struct strbuf console; /* since the start of this boot */
 	json_t *saved;	       /* outputs by name */
 	unsigned shots;
-	struct strbuf why; /* of the step that fails */
+	struct strbuf why;  /* of the step that fails */
+	struct strbuf said; /* of the step that holds: what it has to show */
 };
 
 /* listen.c: take in what the machine said since the last look; at the end of a boot, hand its status to the verdict. */

@@ -42,6 +42,10 @@ static void junit_case(struct strbuf *b, const struct verdict *v, const struct v
 		strbuf_adds(b, "<skipped message=\"");
 		escape(b, s->detail ? s->detail : "");
 		strbuf_adds(b, "\"/>");
+	} else if (s->detail) {
+		strbuf_adds(b, "<system-out>");
+		escape(b, s->detail);
+		strbuf_adds(b, "</system-out>");
 	}
 	strbuf_adds(b, "</testcase>\n");
 }

@@ -112,6 +112,7 @@ static void test_details(void **state)
 	bad(STEP "run: {command: [a], output: \"[\"}\n",
 		"s.yaml:4:5: output: not an extended regular expression: Invalid regular expression");
 	bad(STEP "run: {command: [a], retry: often}\n", "s.yaml:4:32: retry: expected true or false, found 'often'");
+	bad(STEP "run: {command: [a], show: all}\n", "s.yaml:4:31: show: expected true or false, found 'all'");
 	bad(STEP "run: {command: [a], in: Not_a_name}\n",
 		"s.yaml:4:29: in: expected a name of a-z, 0-9 and - that begins with a letter, found 'Not_a_name'");
 	bad(STEP "run: {command: [a], same: before}\n", "s.yaml:4:5: same: no step before this one saves \"before\"");
@@ -125,13 +126,13 @@ static void test_details(void **state)
 	bad(STEP "off: {button: maybe}\n", "s.yaml:4:19: button: expected true or false, found 'maybe'");
 }
 
-static const char good[] =
-	HEAD "engines: [nspawn]\nprofiles: [tiny, core]\n"
-	     "machine: {memory: 1G, disk: 4G, cpus: 3, nic: false, clock: \"2000-01-01T00:00:00\"}\n"
-	     "steps:\n  - boot:\n  - ready: {within: 5m}\n"
-	     "  - run: {name: n, in: web, command: [a, \"b c\"], status: 3, output: ^x, save: s, retry: true}\n"
-	     "  - run: {command: [a], same: s, differs: s}\n"
-	     "  - cut: {provision: a/b, after: 500ms}\n";
+static const char good[] = HEAD
+	"engines: [nspawn]\nprofiles: [tiny, core]\n"
+	"machine: {memory: 1G, disk: 4G, cpus: 3, nic: false, clock: \"2000-01-01T00:00:00\"}\n"
+	"steps:\n  - boot:\n  - ready: {within: 5m}\n"
+	"  - run: {name: n, in: web, command: [a, \"b c\"], status: 3, output: ^x, save: s, retry: true, show: true}\n"
+	"  - run: {command: [a], same: s, differs: s}\n"
+	"  - cut: {provision: a/b, after: 500ms}\n";
 
 static void test_good(void **state)
 {
@@ -158,6 +159,8 @@ static void test_good(void **state)
 	assert_int_equal(run->status, 3);
 	assert_int_equal(run->within_ms, 60000);
 	assert_true(run->retry);
+	assert_true(run->show);
+	assert_false(s->steps.v[3].show);
 	assert_string_equal(s->steps.v[4].provision, "a/b");
 	assert_int_equal(s->steps.v[4].after_ms, 500);
 	arena_release(&arena);

@@ -47,6 +47,7 @@ static void fill(struct verdicts *vs)
 	verdict_add_step(v, "one" HOSTILE, VERDICT_PASSED, 1.5, NULL);
 	verdict_add_step(v, "two", VERDICT_FAILED, 2, "why" HOSTILE);
 	verdict_add_step(v, "three", VERDICT_SKIPPED, 0, "no" HOSTILE);
+	verdict_add_step(v, "four", VERDICT_PASSED, 0, "7 s" HOSTILE);
 	verdict_add_console(v, "login:" HOSTILE);
 	strvec_add(&v->screenshots, "a&b.png");
 	v->seconds = 3.5;
@@ -77,7 +78,7 @@ static void test_json(void **state)
 	assert_int_equal(json_integer_value(json_object_get(j, "skipped")), 1);
 	json_t *first = json_array_get(json_object_get(j, "scenarios"), 0), *steps = json_object_get(first, "steps");
 	assert_int_equal(json_array_size(json_object_get(j, "scenarios")), 3);
-	assert_int_equal(json_array_size(steps), 3);
+	assert_int_equal(json_array_size(steps), 4);
 	assert_string_equal(json_string_value(json_object_get(first, "scenario")), "s" PLAIN);
 	assert_string_equal(json_string_value(json_object_get(first, "outcome")), "failed");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(steps, 1), "detail")), "why" PLAIN);
@@ -98,13 +99,15 @@ static void test_junit(void **state)
 	_cleanup_free_ char *xml = verdicts_junit(&vs);
 	assert_string_equal(xml,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-		"  <testsuite name=\"s" ESCAPED " (qemu)\" tests=\"3\" failures=\"1\" skipped=\"1\" time=\"3.500\">\n"
+		"  <testsuite name=\"s" ESCAPED " (qemu)\" tests=\"4\" failures=\"1\" skipped=\"1\" time=\"3.500\">\n"
 		"    <testcase classname=\"p" ESCAPED ".s" ESCAPED "\" name=\"one" ESCAPED
 		"\" time=\"1.500\"></testcase>\n"
 		"    <testcase classname=\"p" ESCAPED ".s" ESCAPED
 		"\" name=\"two\" time=\"2.000\"><failure message=\"failed\">why" ESCAPED "</failure></testcase>\n"
 		"    <testcase classname=\"p" ESCAPED ".s" ESCAPED
 		"\" name=\"three\" time=\"0.000\"><skipped message=\"no" ESCAPED "\"/></testcase>\n"
+		"    <testcase classname=\"p" ESCAPED ".s" ESCAPED
+		"\" name=\"four\" time=\"0.000\"><system-out>7 s" ESCAPED "</system-out></testcase>\n"
 		"    <system-out>login:" ESCAPED "\n</system-out>\n  </testsuite>\n"
 		"  <testsuite name=\"skipped (nspawn)\" tests=\"1\" failures=\"0\" skipped=\"1\" time=\"0.000\">\n"
 		"    <testcase classname=\"p.skipped\" name=\"skipped\" time=\"0.000\"><skipped "
@@ -124,6 +127,7 @@ static void test_html(void **state)
 	_cleanup_free_ char *html = verdicts_html(&vs);
 	assert_non_null(strstr(html, "1 passed, 1 failed, 1 skipped"));
 	assert_non_null(strstr(html, "why" ESCAPED));
+	assert_non_null(strstr(html, "<pre>7 s" ESCAPED));
 	assert_non_null(strstr(html, "login:" ESCAPED));
 	assert_non_null(strstr(html, "a&amp;b.png"));
 	assert_non_null(strstr(html, "&lt;web&gt;" R));

@@ -94,7 +94,13 @@ static int play_one(const struct scenario *s, const struct subject *subject, con
 
 	if (!dir)
 		return -1;
+	_cleanup_free_ struct guest_disk *disks = xcalloc(s->machine.disks.n + 1, sizeof *disks);
+	for (size_t i = 0; i < s->machine.disks.n; i++) {
+		disks[i].label = s->machine.disks.v[i].key->text;
+		(void)str_to_bytes(s->machine.disks.v[i].value->text, &disks[i].size); /* checked as it was read */
+	}
 	struct guest_spec spec = {.dir = dir,
+		.disks = disks,
 		.report = report,
 		.arch = subject->arch,
 		.memory = s->machine.memory ? s->machine.memory : subject->memory,

@@ -10,6 +10,7 @@ static const struct field machine_fields[] = {
 	FIELD_AS("cpus", struct scenario, machine.cpus, UINT, .min = 1, .max = 64),
 	FIELD_AS("nic", struct scenario, machine.nic, BOOL),
 	FIELD_AS("clock", struct scenario, machine.clock, STR),
+	FIELD_AS("disks", struct scenario, machine.disks, MAP),
 	FIELD_END,
 };
 
@@ -134,6 +135,25 @@ static int check_clock(const struct ynode *machine, const char *clock, struct er
 	return bind_expected(ynode_get(machine, "clock"), "clock", "a time such as 2000-01-01T00:00:00", err);
 }
 
+/* Labels of ext4, which are also names of files of ours. */
+static int check_disks(const struct scenario *s, struct err *err)
+{
+	for (size_t i = 0; i < s->machine.disks.n; i++) {
+		const struct ynode *label = s->machine.disks.v[i].key;
+		uint64_t size;
+		if (!bind_is_ident(label->text) || strlen(label->text) > 16)
+			return ynode_err(label, err,
+				"disks: expected a label of up to 16 small letters, digits and -, "
+				"found '%s'",
+				label->text);
+		if (bind_size(s->machine.disks.v[i].value, label->text, &size, err) < 0)
+			return -1;
+		if (size < 1 << 20)
+			return bind_expected(s->machine.disks.v[i].value, label->text, "a size of 1M or more", err);
+	}
+	return 0;
+}
+
 static const struct ynode *empty_map(struct arena *arena, const struct ynode *at)
 {
 	struct ynode *map = ARENA_NEW(arena, struct ynode);
@@ -204,7 +224,7 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
 	}
 	if (f.machine && bind_map(arena, f.machine, machine_fields, s, err) < 0)
 		return NULL;
-	if (check_clock(f.machine, s->machine.clock, err) < 0)
+	if (check_clock(f.machine, s->machine.clock, err) < 0 || check_disks(s, err) < 0)
 		return NULL;
 	return bind_steps(arena, f.steps, s, err) < 0 ? NULL : s;
 }

@@ -50,6 +50,7 @@ struct scenario {
 		uint64_t memory, disk, cpus; /* 0: what the profile says */
 		bool nic;
 		const char *clock;
+		struct ymap disks; /* label: size. Further disks, each one ext4 file system of that label */
 	} machine;
 	BLIST(struct scenario_step) steps;
 };

@@ -102,6 +102,7 @@ struct offer_def {
 	secret_defs secrets;
 	struct ymap gives;
 	struct ylist reach, calls, callers;
+	struct ymap saves; /* kiln-agent keeps copies of what claimants have: where, how many */
 	const struct ynode *aliases;   /* CONTAINER: [names] */
 	const struct ynode *provision; /* steps */
 	const char *retire;	       /* "keep" or NULL: what was made for a claim stays when the claim goes */

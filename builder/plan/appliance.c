@@ -136,7 +136,7 @@ static int resolve(struct planner *pl, const char *path, struct err *err)
 		return -1;
 	if (plan_secrets(pl, err) < 0 || plan_provision(pl, err) < 0)
 		return -1;
-	if (plan_flows(pl, err) < 0 || plan_publish(pl, err) < 0 || plan_order(pl, err) < 0)
+	if (plan_flows(pl, err) < 0 || plan_publish(pl, err) < 0 || plan_saves(pl, err) < 0 || plan_order(pl, err) < 0)
 		return -1;
 	return plan_budget(pl, err);
 }

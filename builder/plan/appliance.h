@@ -180,6 +180,14 @@ struct flow {
 	const char *protocol;
 	const char *why; /* "n8n.db" or "own" */
 };
+/* What one claim asks kiln-agent to keep: programs in a container that write and read one stream. */
+struct saved {
+	const char *id, *service;   /* "SERVICE.CLAIM"; the claimant */
+	struct str_list containers; /* instances; any one will do */
+	struct str_list save, load; /* (rt) without secrets */
+	const char *user;	    /* NULL: the container's own */
+	uint64_t timeout_ms;
+};
 struct service {
 	const char *name, *layer, *summary, *dir;
 	size_t first_container, n_containers; /* in appliance.containers */
@@ -238,6 +246,12 @@ struct appliance {
 		struct publish *v;
 		size_t n;
 	} published;
+	struct {
+		const char *service;	/* whose offer it is; NULL: nothing is kept */
+		struct kv_list options; /* (rt): where, how many */
+		struct saved *v;
+		size_t n;
+	} saves;
 	const char *machine_at, *slots_at; /* "file:line:column" of these keys; NULL where not stated */
 	uint64_t memory_needed;
 	uint64_t disk_data;   /* what volumes and `needs` want of /var */

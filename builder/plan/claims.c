@@ -105,15 +105,20 @@ static void prepare(struct planner *pl, struct pclaim *c)
 	if (!c->offer)
 		return;
 	const typed_defs *defs = &c->offer->params;
-	bool has = !c->offer->calls.n;
+	size_t n_saves = 0;
+	while (c->offer->saves.n && saves_params[n_saves])
+		n_saves++;
+	bool has = !c->offer->calls.n && !c->offer->saves.n;
 	for (size_t i = 0; i < defs->n; i++)
 		has |= !strcmp(defs->v[i].name, "container");
-	struct typed_def *all = arena_alloc(pl->arena, (defs->n + 1) * sizeof *all);
+	struct typed_def *all = arena_alloc(pl->arena, (defs->n + n_saves + 1) * sizeof *all);
 	if (defs->n)
 		memcpy(all, defs->v, defs->n * sizeof *all);
 	c->n_params = defs->n;
 	if (!has)
 		all[c->n_params++] = container_param;
+	for (size_t i = 0; i < n_saves; i++)
+		all[c->n_params++] = *saves_params[i];
 	c->param_defs = all;
 	c->params = arena_alloc(pl->arena, (c->n_params + 1) * sizeof *c->params);
 	c->params_state = arena_alloc(pl->arena, (c->n_params + 1) * sizeof *c->params_state);

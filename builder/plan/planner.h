@@ -39,6 +39,8 @@ struct psvc { /* a service while planning */
 	size_t index;		/* in appliance.services */
 };
 enum resolve_state { RESOLVE_NEW, RESOLVE_BUSY, RESOLVE_DONE };
+/* The parameters of an offer that `saves`. NULL-terminated. */
+extern const struct typed_def *const saves_params[];
 struct pclaim {
 	struct psvc *svc;
 	const struct claim_def *def;
@@ -141,7 +143,7 @@ struct psvc *svc_find(const struct planner *pl, const char *name);
 long svc_container(const struct psvc *svc, const char *name);
 void svc_instances(const struct planner *pl, const struct psvc *svc, long container, struct value *ret);
 
-/* containers.c, aliases.c, trees.c, derived.c, secrets.c, provision.c, flows.c, publish.c, order.c, budget.c */
+/* containers.c, aliases.c, trees.c, derived.c, secrets.c, provision.c, flows.c, publish.c, saves.c, order.c, budget.c */
 int plan_instances(struct planner *pl, struct err *err);  /* names and addresses */
 int plan_containers(struct planner *pl, struct err *err); /* what is in them, but for ... */
 int plan_aliases(struct planner *pl, struct err *err);	  /* ... further names ... */
@@ -152,6 +154,7 @@ int plan_secrets(struct planner *pl, struct err *err);
 int plan_provision(struct planner *pl, struct err *err);
 int plan_flows(struct planner *pl, struct err *err);
 int plan_publish(struct planner *pl, struct err *err);
+int plan_saves(struct planner *pl, struct err *err);
 int plan_order(struct planner *pl, struct err *err);
 int plan_budget(struct planner *pl, struct err *err);
 

@@ -1,8 +1,13 @@
 #include "vm/guest.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err)
 {
@@ -27,6 +32,21 @@ void guest_gone(struct guest *g, struct err *said)
 	free(g->said);
 	g->said = steal(said->msg);
 	err_release(said);
+}
+
+char *guest_disk_file(const struct guest *g, const struct guest_disk *d, struct err *err)
+{
+	_cleanup_free_ char *name = xasprintf("%s.disk", d->label), *path = path_join(g->spec.dir, name);
+	const char *const mkfs[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", d->label, path, NULL};
+
+	if (path_exists(path))
+		return steal(path);
+	_cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)d->size) < 0)
+		err_sys(err, errno, "make %s", path);
+	else if (proc_run(mkfs, NULL, err) == 0)
+		return steal(path);
+	return NULL;
 }
 
 int guest_take_status(struct strbuf *out, int *status, const char *what, struct err *err)

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct guest_disk { /* one ext4 file system, found by its label; it outlives the machine: `fresh` leaves it alone */
+	const char *label;
+	uint64_t size;
+};
 struct guest_spec {
 	const char *dir;    /* scratch; the caller makes and removes it */
 	const char *report; /* directory for screenshots */
@@ -18,6 +22,7 @@ struct guest_spec {
 	unsigned cpus;
 	bool nic;
 	const char *clock; /* NULL: now */
+	const struct guest_disk *disks; /* further disks, ended by {NULL}, or NULL */
 	/* qemu */
 	const char *image, *kernel, *accel_cache;
 	const struct vm_forward *forwards; /* further ports, ended by {0, 0}, or NULL */
@@ -66,5 +71,7 @@ int guest_free_port(unsigned *port, struct err *err);
 
 /* For engines: a shell ends with this, and the status of the command is told from that of what carried it. */
 #define GUEST_STATUS "echo \" kiln-status=$?\""
+/* The file of a further disk in the guest's directory, made when it is not there yet. The caller frees it. */
+char *guest_disk_file(const struct guest *g, const struct guest_disk *d, struct err *err);
 /* Cut the status off the output; ERR_TEST "WHAT: output" when there is none. */
 int guest_take_status(struct strbuf *out, int *status, const char *what, struct err *err);

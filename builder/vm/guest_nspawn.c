@@ -8,11 +8,13 @@
 #include "vm/interrupt.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,13 +23,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { END_MS = 20000 };
+enum { END_MS = 20000, MAX_DISKS = 8 };
 
 struct nspawn_guest {
 	struct proc proc;
 	bool mounted_root, mounted_store, mounted_var;
 	int listener; /* the report's socket */
 	struct lines report, console;
+	int loops[MAX_DISKS]; /* loop devices of the further disks: freed when the last descriptor is closed */
+	unsigned loop_numbers[MAX_DISKS];
+	size_t n_loops;
 	char uuid[33]; /* the machine's id, as QEMU's -uuid would give it */
 	enum vm_end end;
 };
@@ -128,6 +133,8 @@ static void release(struct guest *g)
 	unmount(g, "root/usr/lib/kiln/store", &n->mounted_store);
 	unmount(g, "root", &n->mounted_root);
 	unmount(g, "var", &n->mounted_var);
+	for (size_t i = 0; i < n->n_loops; i++)
+		close(n->loops[i]);
 	free(n);
 	g->own = NULL;
 }
@@ -148,6 +155,43 @@ static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 		mount_file(file, at, "loop,nosuid,nodev", err) < 0)
 		return -1;
 	n->mounted_var = true;
+	return 0;
+}
+
+/* A free loop device, with a file behind it for as long as somebody has it open. */
+static int attach(struct nspawn_guest *n, const char *file, struct err *err)
+{
+	_cleanup_fd_ int fd = open(file, O_RDWR | O_CLOEXEC), control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	struct loop_config c = {.fd = (uint32_t)fd, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
+
+	if (fd < 0 || control < 0)
+		return err_sys(err, errno, "%s", fd < 0 ? file : "/dev/loop-control");
+	for (unsigned tries = 0; tries < 100; tries++) { /* others take loop devices, too */
+		int number = ioctl(control, LOOP_CTL_GET_FREE);
+		_cleanup_free_ char *path = xasprintf("/dev/loop%d", number);
+		_cleanup_fd_ int loop = number < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
+		if (loop < 0)
+			return err_sys(err, errno, "a free loop device");
+		if (ioctl(loop, LOOP_CONFIGURE, &c) == 0) {
+			n->loop_numbers[n->n_loops] = (unsigned)number;
+			n->loops[n->n_loops++] = steal_fd(&loop);
+			return 0;
+		}
+		if (errno != EBUSY)
+			return err_sys(err, errno, "%s: %s", path, file);
+	}
+	return err_set(err, ERR_TOOL, "no loop device is free for %s", file);
+}
+
+static int make_disks(struct guest *g, struct nspawn_guest *n, struct err *err)
+{
+	for (const struct guest_disk *d = g->spec.disks; d && d->label; d++) {
+		if (n->n_loops == MAX_DISKS)
+			return err_set(err, ERR_CONFIG, "more than %d further disks", MAX_DISKS);
+		_cleanup_free_ char *file = guest_disk_file(g, d, err);
+		if (!file || attach(n, file, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -221,7 +265,7 @@ static int fresh(struct guest *g, struct err *err)
 	if (mount_file(g->spec.store, store, "loop,ro,nodev", err) < 0)
 		return -1;
 	n->mounted_store = true;
-	return make_var(g, n, err);
+	return make_disks(g, n, err) < 0 ? -1 : make_var(g, n, err);
 }
 
 static int start(struct guest *g, struct err *err)
@@ -244,7 +288,13 @@ static int start(struct guest *g, struct err *err)
 		"--boot", "--private-network", "--capability=all", "--system-call-filter=@mount @keyring bpf",
 		"--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe",
 		"--kill-signal=SIGRTMIN+4", uuid, name, var, report, NULL};
+	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
 
+	strvec_add_all(&all, argv);
+	/* There is no udev in a container: the device stands where udev's link would be. */
+	for (size_t i = 0; i < n->n_loops; i++)
+		strvec_addf(
+			&all, "--bind=/dev/loop%u:/dev/disk/by-label/%s", n->loop_numbers[i], g->spec.disks[i].label);
 	if (out < 0)
 		return err_sys(err, errno, "open %s", log);
 	if (n->console.fd < 0 && (n->console.fd = open(log, O_RDONLY | O_CLOEXEC)) < 0)
@@ -252,7 +302,7 @@ static int start(struct guest *g, struct err *err)
 	lines_release(&n->report);
 	if (listen_for_report(g, n, err) < 0)
 		return -1;
-	if (proc_start(&n->proc, argv, &(struct proc_opts){.env = env, .out = out}, err) < 0)
+	if (proc_start(&n->proc, (const char *const *)all.v, &(struct proc_opts){.env = env, .out = out}, err) < 0)
 		return err_hint(err, "apt-get install systemd-container");
 	free(n->proc.name); /* errors name who complains, not the wrapper */
 	n->proc.name = xstrdup("systemd-nspawn");

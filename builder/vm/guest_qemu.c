@@ -19,6 +19,7 @@ struct qemu_guest {
 	char *key; /* private key file */
 	char *credential;
 	const char *credentials[2];
+	struct strvec disks; /* files */
 };
 
 int guest_free_port(unsigned *port, struct err *err)
@@ -60,6 +61,7 @@ static void release(struct guest *g)
 	struct qemu_guest *q = g->own;
 
 	vm_release(&q->vm);
+	strvec_release(&q->disks);
 	free(q->key);
 	free(q->credential);
 	free(q);
@@ -86,6 +88,13 @@ static int fresh(struct guest *g, struct err *err)
 		.forwards = q->forwards,
 		.clock = g->spec.clock,
 		.credentials = q->credentials};
+	for (const struct guest_disk *d = g->spec.disks; d && d->label; d++) {
+		char *file = guest_disk_file(g, d, err);
+		if (!file)
+			return -1;
+		strvec_take(&q->disks, file);
+	}
+	spec.disks = (const char *const *)q->disks.v;
 	q->forwards[0].guest = 22;
 	for (size_t i = 0; g->spec.forwards && g->spec.forwards[i].host && i + 1 < MAX_FORWARDS; i++)
 		q->forwards[i + 1] = g->spec.forwards[i];

@@ -105,6 +105,13 @@ static void build_argv(struct strvec *v, const struct vm *vm, const struct vm_ar
 	strvec_addf(v, "if=none,id=disk0,format=raw,cache=unsafe,discard=unmap,file=%s", disk);
 	strvec_addl(
 		v, "-device", "virtio-blk-pci,drive=disk0,bootindex=1,serial=kiln", "-device", "virtio-rng-pci", NULL);
+	for (size_t i = 0; s->disks && s->disks[i]; i++) {
+		_cleanup_free_ char *file = option_value(s->disks[i]);
+		strvec_add(v, "-drive");
+		strvec_addf(v, "if=none,id=more%zu,format=raw,cache=unsafe,file=%s", i, file);
+		strvec_add(v, "-device");
+		strvec_addf(v, "virtio-blk-pci,drive=more%zu,serial=more%zu", i, i);
+	}
 	strvec_add(v, "-chardev");
 	strvec_addf(v, "file,id=con0,path=%s,append=on", console);
 	strvec_addl(v, "-serial", "chardev:con0", "-device", "virtio-serial-pci", NULL);

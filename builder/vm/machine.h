@@ -24,6 +24,7 @@ struct vm_spec {
 	bool nic;
 	const struct vm_forward *forwards; /* ended by {0, 0}, or NULL */
 	const char *clock;		   /* "2000-01-01T00:00:00", or NULL: now */
+	const char *const *disks;	   /* files of further disks, NULL-terminated, or NULL */
 	const char *const *credentials;	   /* "io.systemd.credential:NAME=VALUE" by SMBIOS, NULL-terminated, or NULL */
 	bool window;			   /* show a display (kiln run) */
 };

@@ -303,6 +303,29 @@ static int egress(const struct appliance *a, json_t *list, struct err *err)
 	return 0;
 }
 
+/* What kiln-agent keeps copies of. */
+static json_t *backup(const struct appliance *a)
+{
+	json_t *o = json_object(), *options = json_object(), *list = json_array();
+	for (size_t i = 0; i < a->saves.options.n; i++)
+		set_str(options, a->saves.options.v[i].key, a->saves.options.v[i].value);
+	for (size_t i = 0; i < a->saves.n; i++) {
+		const struct saved *s = &a->saves.v[i];
+		json_t *item = json_object();
+		set_str(item, "id", s->id);
+		set_str(item, "service", s->service);
+		set(item, "containers", strings(&s->containers));
+		set(item, "save", strings(&s->save));
+		set(item, "load", strings(&s->load));
+		set_str(item, "user", s->user);
+		set_u64(item, "timeout", s->timeout_ms);
+		json_array_append_new(list, item);
+	}
+	set(o, "options", options);
+	set(o, "items", list);
+	return o;
+}
+
 int wire_machine(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err)
 {
 	_cleanup_json_ json_t *m = json_object();
@@ -323,6 +346,8 @@ int wire_machine(const struct appliance *a, const struct wire_facts *f, struct w
 	set(m, "flows", flows(a));
 	set(m, "publish", published(a));
 	set(m, "egress", out);
+	if (a->saves.service)
+		set(m, "backup", backup(a));
 	if (containers(a, f, running, err) < 0 || provisions(a, f, graphs, err) < 0 || egress(a, out, err) < 0)
 		return -1;
 	_cleanup_free_ char *text = json_canonical(m);

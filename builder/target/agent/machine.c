@@ -281,6 +281,32 @@ static int parse_doors(struct machine *m, struct err *err)
 	return 0;
 }
 
+static int parse_item(struct machine *m, const json_t *j, struct backup_item *b, struct err *err)
+{
+	b->id = json_need_str(j, "id", err);
+	b->service = b->id ? json_need_str(j, "service", err) : NULL;
+	b->save = b->service ? json_need_array(j, "save", err) : NULL;
+	b->load = b->save ? json_need_array(j, "load", err) : NULL;
+	if (!b->load)
+		return -1;
+	b->containers = strings(m, json_object_get(j, "containers"));
+	b->user = opt_str(j, "user");
+	b->timeout_ms = opt_u64(j, "timeout", 3600000);
+	return 0;
+}
+
+static int parse_backup(struct machine *m, struct err *err)
+{
+	const json_t *j = json_object_get(m->root, "backup"), *list = json_object_get(j, "items");
+	m->backup = json_object_get(j, "options");
+	m->n_saved = json_array_size(list);
+	m->saved = arena_alloc(&m->arena, (m->n_saved + 1) * sizeof *m->saved);
+	for (size_t i = 0; i < m->n_saved; i++)
+		if (parse_item(m, json_array_get(list, i), &m->saved[i], err) < 0)
+			return err_wrap(err, "backup: items[%zu]", i);
+	return 0;
+}
+
 static int parse(struct machine *m, const char *subnet, struct err *err)
 {
 	uint64_t version;
@@ -301,7 +327,9 @@ static int parse(struct machine *m, const char *subnet, struct err *err)
 	snprintf(m->subnet, sizeof m->subnet, "%s", subnet ? subnet : own);
 	if (parse_containers(m, err) < 0 || parse_services(m, err) < 0 || parse_secrets(m, err) < 0)
 		return -1;
-	return parse_provisions(m, err) < 0 || parse_flows(m, err) < 0 || parse_doors(m, err) < 0 ? -1 : 0;
+	if (parse_provisions(m, err) < 0 || parse_flows(m, err) < 0 || parse_doors(m, err) < 0)
+		return -1;
+	return parse_backup(m, err);
 }
 
 int machine_load(struct machine *m, const char *path, const char *subnet, struct err *err)

@@ -69,6 +69,14 @@ struct service {
 	const char *const *containers;
 };
 
+struct backup_item {
+	const char *id, *service;
+	const char *const *containers; /* NULL-terminated */
+	const json_t *save, *load;     /* commands: runtime text */
+	const char *user;	       /* NULL: the container's own */
+	uint64_t timeout_ms;
+};
+
 struct machine {
 	struct arena arena;
 	json_t *root;
@@ -83,7 +91,9 @@ struct machine {
 	struct flow *flows;
 	struct publish *published;
 	struct egress *egress;
-	size_t n_services, n_containers, n_secrets, n_provisions, n_flows, n_published, n_egress;
+	const json_t *backup; /* options of backups (runtime text); NULL: none are made */
+	struct backup_item *saved;
+	size_t n_saved, n_services, n_containers, n_secrets, n_provisions, n_flows, n_published, n_egress;
 };
 
 /* Read and check the file. `subnet` replaces the file's own when not NULL. Release with machine_release, also after an

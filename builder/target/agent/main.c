@@ -25,6 +25,8 @@ static const struct command commands[] = {
 	{"ready", cmd_ready, false, 1, "[--check]", "until everything is healthy and provisioned"},
 	{"status", cmd_status, false, 2, "[--json] [--full] | --follow", "show the state of everything"},
 	{"report", cmd_report, false, 0, "", "send the status to the host"},
+	{"backup", cmd_backup, false, 64, "[--list] [SERVICE...]", "save what services keep; show what is saved"},
+	{"restore", cmd_restore, false, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},
 	{"renew", cmd_renew, true, 0, "", "renew certificates that near their end"},
 };
 

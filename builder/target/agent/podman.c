@@ -70,23 +70,71 @@ static void own_env(const json_t *env, struct strvec *environment)
 	}
 }
 
-int podman_exec(const struct podman_exec *x, struct strbuf *out, struct err *err)
+/* The command line, and podman's environment with a new mark. */
+static int command_line(const struct podman_exec *x, bool input, struct strvec *argv, struct strvec *environment,
+	char **mark, struct err *err)
 {
-	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, environment = STRVEC_INIT;
 	uint64_t random = 0;
 	if (getrandom(&random, sizeof random, 0) != sizeof random)
 		return err_sys(err, errno, "random numbers");
-	_cleanup_free_ char *mark = xasprintf("%s=%016llx", MARK, (unsigned long long)random);
-	strvec_addl(&argv, "podman", "exec", "--env", MARK, NULL);
-	strvec_add(&environment, mark);
-	own_env(x->env, &environment);
-	add_env(x->env, &argv, &environment);
+	*mark = xasprintf("%s=%016llx", MARK, (unsigned long long)random);
+	strvec_addl(argv, "podman", "exec", "--env", MARK, NULL);
+	strvec_add(environment, *mark);
+	own_env(x->env, environment);
+	add_env(x->env, argv, environment);
 	if (x->user)
-		strvec_addl(&argv, "--user", x->user, NULL);
-	if (x->stdin_text)
-		strvec_add(&argv, "--interactive");
-	strvec_add(&argv, x->container);
-	strvec_add_all(&argv, x->argv);
+		strvec_addl(argv, "--user", x->user, NULL);
+	if (input)
+		strvec_add(argv, "--interactive");
+	strvec_add(argv, x->container);
+	strvec_add_all(argv, x->argv);
+	return 0;
+}
+
+/* "podman failed with exit status 3:" and the output, which callers have: as if podman were not there. */
+static int failed_in(const struct podman_exec *x, const struct err *failed, struct err *err)
+{
+	const char *how = str_starts(failed->msg, "podman ") ? failed->msg + 7 : failed->msg;
+	return err_set(err, ERR_TOOL, "%s in %s %.*s", x->argv[0] ? x->argv[0] : "", x->container,
+		(int)strcspn(how, ":\n"), how);
+}
+
+int podman_start(const struct podman_exec *x, int in, int out, struct podman_child *c, struct err *err)
+{
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, environment = STRVEC_INIT;
+	*c = (struct podman_child){0};
+	if (command_line(x, in != 0, &argv, &environment, &c->mark, err) < 0)
+		return -1;
+	struct proc_opts opts = {.env = (const char *const *)environment.v, .in = in, .out = out};
+	return proc_start(&c->proc, (const char *const *)argv.v, &opts, err);
+}
+
+int podman_wait(struct podman_child *c, const struct podman_exec *x, struct strbuf *said, struct err *err)
+{
+	_cleanup_err_ struct err failed = ERR_INIT;
+	int r = proc_wait(&c->proc, &failed);
+	free(steal(c->mark));
+	if (r == 0)
+		return 0;
+	const char *text = strchr(failed.msg, '\n');
+	strbuf_adds(said, text ? text + 1 : "");
+	return failed_in(x, &failed, err);
+}
+
+void podman_kill(struct podman_child *c)
+{
+	if (c->proc.pid > 0)
+		kill_marked(c->mark);
+	proc_kill(&c->proc);
+	free(steal(c->mark));
+}
+
+int podman_exec(const struct podman_exec *x, struct strbuf *out, struct err *err)
+{
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, environment = STRVEC_INIT;
+	_cleanup_free_ char *mark = NULL;
+	if (command_line(x, x->stdin_text, &argv, &environment, &mark, err) < 0)
+		return -1;
 	_cleanup_fd_ int in = x->stdin_text ? memory_file(x->stdin_text, err) : -1;
 	if (x->stdin_text && in < 0)
 		return -1;
@@ -102,13 +150,10 @@ int podman_exec(const struct podman_exec *x, struct strbuf *out, struct err *err
 	bool late = x->timeout_ms && agent_ms() - begun >= x->timeout_ms;
 	if (late)
 		kill_marked(mark);
-	const char *program = x->argv[0] ? x->argv[0] : "";
 	if (late)
-		return err_set(err, ERR_TOOL, "%s in %s did not end within %llu ms", program, x->container,
-			(unsigned long long)x->timeout_ms);
-	/* "podman failed with exit status 3:" and the output, which callers have: as if podman were not there. */
-	const char *how = str_starts(failed.msg, "podman ") ? failed.msg + 7 : failed.msg;
-	return err_set(err, ERR_TOOL, "%s in %s %.*s", program, x->container, (int)strcspn(how, ":\n"), how);
+		return err_set(err, ERR_TOOL, "%s in %s did not end within %llu ms", x->argv[0] ? x->argv[0] : "",
+			x->container, (unsigned long long)x->timeout_ms);
+	return failed_in(x, &failed, err);
 }
 
 int podman_signal(const char *container, const char *signal, struct err *err)

@@ -1,6 +1,7 @@
 /* Are all healthy and provisioned, and if not, why not? */
 #include "base/json.h"
 #include "base/path.h"
+#include "target/agent/backup.h"
 #include "target/agent/health.h"
 #include "target/agent/status.h"
 #include <dirent.h>
@@ -131,10 +132,15 @@ json_t *status_core(const struct agent *a)
 	_cleanup_err_ struct err ignored = ERR_INIT;
 	_cleanup_json_ json_t *was_ready = path_exists(ready_path) ? json_read(ready_path, 4096, &ignored) : NULL;
 	bool all = !not_healthy && !not_done && !json_array_size(wrong);
-	const char *state = full							 ? "disk-full"
-			    : all							 ? "ready"
-			    : was_ready || unhealthy || failed || json_array_size(wrong) ? "degraded"
-											 : "starting";
+	/* A backup that failed before the restart is a problem, and none that could hold up the start. */
+	size_t before = json_array_size(wrong);
+	json_t *saved = backup_status(a, wrong);
+	if (json_array_size(wrong) > before && was_ready)
+		all = false;
+	const char *state = full					 ? "disk-full"
+			    : all					 ? "ready"
+			    : was_ready || unhealthy || failed || before ? "degraded"
+									 : "starting";
 	const char *reason = full ? "/var is full: free space there, or give the machine a larger disk and restart it"
 			     : t.fresh || all ? NULL
 					      : "the health watch does not run (kiln-agent watch)";
@@ -144,6 +150,8 @@ json_t *status_core(const struct agent *a)
 	json_object_set_new(out, "reason", reason ? json_string(reason) : json_null());
 	json_object_set_new(
 		out, "ready_ms", was_ready ? json_incref(json_object_get(was_ready, "ready_ms")) : json_null());
+	if (saved)
+		json_object_set_new(out, "backup", saved);
 	health_release(&t);
 	return out;
 }

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "target/agent/backup.h"
 #include "target/agent/ca.h"
 #include "target/agent/firewall.h"
 #include "target/agent/network.h"
@@ -127,6 +128,8 @@ void status_details(const struct agent *a, json_t *status)
 	_cleanup_err_ struct err ignored = ERR_INIT;
 	_cleanup_strbuf_ struct strbuf overlap = STRBUF_INIT;
 	json_object_set_new(status, "certificates", certificates(a));
+	if (json_object_get(status, "backup"))
+		backup_next(a, json_object_get(status, "backup"));
 	unit_starts(a, status);
 	json_t *refusals = firewall_refusals(&a->m, &ignored);
 	json_object_set_new(status, "refusals", refusals ? refusals : json_array());

@@ -104,6 +104,23 @@ static void provision_rows(const json_t *status, struct strbuf *out)
 	}
 }
 
+static void backup_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *backup = json_object_get(status, "backup"), *items = json_object_get(backup, "items");
+	if (!backup)
+		return;
+	strbuf_addf(out, "backups, next %s\n", *str_of(backup, "next") ? str_of(backup, "next") : "unknown");
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *b = json_array_get(items, i);
+		strbuf_addf(out, "  %-37s ", str_of(b, "id"));
+		if (*str_of(b, "last"))
+			strbuf_addf(out, "%s, %.1f h ago, %s\n", str_of(b, "last"), (double)num_of(b, "age_s") / 3600,
+				str_bytes(num_of(b, "size")));
+		else
+			strbuf_adds(out, "none yet\n");
+	}
+}
+
 static void detail_rows(const json_t *status, struct strbuf *out)
 {
 	const json_t *list = json_object_get(status, "certificates"), *disk = json_object_get(status, "disk");
@@ -153,6 +170,7 @@ void status_text(const json_t *status, struct strbuf *out)
 		*str_of(status, "reason") ? ": " : "", str_of(status, "reason"));
 	service_rows(status, out);
 	provision_rows(status, out);
+	backup_rows(status, out);
 	detail_rows(status, out);
 	boot_rows(status, out);
 }

@@ -39,7 +39,7 @@ struct psvc { /* a service while planning */
 	size_t index;		/* in appliance.services */
 };
 enum resolve_state { RESOLVE_NEW, RESOLVE_BUSY, RESOLVE_DONE };
-/* The parameters of an offer that `saves`. NULL-terminated. */
+/* implied.c: the parameters of an offer that `saves`. NULL-terminated. */
 extern const struct typed_def *const saves_params[];
 struct pclaim {
 	struct psvc *svc;

@@ -2,19 +2,8 @@
 #include "base/vec.h"
 #include "plan/planner.h"
 
-static const struct ynode no_user = {.kind = Y_SCALAR, .quoted = true, .text = "", .file = ""};
-static const struct ynode an_hour = {.kind = Y_SCALAR, .quoted = true, .text = "1h", .file = ""};
-static const struct typed_def container = {.name = "container", .type = "container"};
-static const struct typed_def save = {
-	.name = "save", .type = "list", .help = "the command that writes everything to its standard output"};
-static const struct typed_def load = {
-	.name = "load", .type = "list", .help = "the command that brings back what it reads on its standard input"};
-static const struct typed_def user = {.name = "user", .type = "string", .preset = &no_user};
-static const struct typed_def timeout = {.name = "timeout", .type = "duration", .preset = &an_hour};
-const struct typed_def *const saves_params[] = {&container, &save, &load, &user, &timeout, NULL};
-
-static const char *const option_names[] = {"target", "disk", "address", "bucket", "region", "folder", "keep_last",
-	"keep_daily", "keep_weekly", "timer", NULL};
+static const char *const option_names[] = {"target", "disk", "address", "bucket", "region", "access_key", "secret_key",
+	"folder", "keep_last", "keep_daily", "keep_weekly", "timer", NULL};
 
 static int check_options(const struct offer_def *o, struct err *err)
 {
@@ -80,7 +69,7 @@ static int provider(struct planner *pl, struct psvc *svc, const struct offer_def
 		return err_hint(err, "an appliance keeps its copies in one place: take one of both out of the profile");
 	}
 	a->saves.service = svc->def->name;
-	return check_options(o, err) < 0 ? -1 : eval_map(&s, &o->saves, false, &a->saves.options, err);
+	return check_options(o, err) < 0 ? -1 : eval_map(&s, &o->saves, true, &a->saves.options, err);
 }
 
 int plan_saves(struct planner *pl, struct err *err)

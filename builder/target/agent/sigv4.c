@@ -60,7 +60,10 @@ void sigv4_sign(const struct sigv4 *s, const struct sigv4_request *r, struct str
 	strftime(time, sizeof time, "%Y%m%dT%H%M%SZ", &tm);
 	strftime(day, sizeof day, "%Y%m%d", &tm);
 	const char *body = r->body ? r->body : "";
-	hash_bytes(body, strlen(body), body_hash);
+	if (r->body_hash)
+		snprintf(body_hash, sizeof body_hash, "%s", r->body_hash);
+	else
+		hash_bytes(body, strlen(body), body_hash);
 	_cleanup_free_ char *request = canonical_request(r, body_hash, time);
 	hash_bytes(request, strlen(request), request_hash);
 	_cleanup_free_ char *scope = xasprintf("%s/%s/%s/aws4_request", day, s->region, s->service);

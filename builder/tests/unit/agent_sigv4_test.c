@@ -8,15 +8,15 @@ static const struct {
 	struct sigv4_request request;
 	const char *region, *body_hash, *signature;
 } cases[] = {
-	{{"PUT", "10.213.0.20:7070", "/files", NULL, 0}, "us-east-1", EMPTY,
+	{{"PUT", "10.213.0.20:7070", "/files", NULL, 0, NULL}, "us-east-1", EMPTY,
 		"5d91189d88fab39e0cb2b6a8546fece5fea30a3c2d5769a21335d74647ade8f2"},
 	{{"PUT", "10.213.0.20:7070", "/files?versioning",
-		 "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", 0},
+		 "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", 0, NULL},
 		"us-east-1", "dd6f6f21cc8680cc5c32bba98d4297e37552279d7e326a35df847ed2713f2d6a",
 		"736ff8779cffe9d26ab9ba973604afea68a641482281860b52b38b016042df42"},
-	{{"PATCH", "10.213.0.20:7071", "/change-bucket-owner?owner=probe.files&bucket=files", NULL, 0}, "us-east-1",
-		EMPTY, "53f4277ad7bba424b7f0c07793e2a2c60c6a545c9ce5d687329f7567d92d21c2"},
-	{{"GET", "10.213.0.20:8080", "/a%20b/c?z=1&a=%2F&list-type=2", NULL, 0}, "eu-1", EMPTY,
+	{{"PATCH", "10.213.0.20:7071", "/change-bucket-owner?owner=probe.files&bucket=files", NULL, 0, NULL},
+		"us-east-1", EMPTY, "53f4277ad7bba424b7f0c07793e2a2c60c6a545c9ce5d687329f7567d92d21c2"},
+	{{"GET", "10.213.0.20:8080", "/a%20b/c?z=1&a=%2F&list-type=2", NULL, 0, NULL}, "eu-1", EMPTY,
 		"c3949fdbcb2059aff0393e3ead449425a4c25362de605079ee863468109dde12"},
 };
 

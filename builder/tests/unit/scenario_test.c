@@ -64,9 +64,18 @@ static void test_machine(void **state)
 		"s.yaml:3:17: cpus: expected a number from 1 to 64, found '65'");
 	bad(HEAD "machine: {nic: yes}\nsteps: [boot: {}]\n", "s.yaml:3:16: nic: expected true or false, found 'yes'");
 	bad(HEAD "machine: {ram: 1G}\nsteps: [boot: {}]\n",
-		"s.yaml:3:11: ram: unknown key\nthere is: clock, cpus, disk, memory, nic");
+		"s.yaml:3:11: ram: unknown key\nthere is: clock, cpus, disk, disks, memory, nic");
 	bad(HEAD "machine: {clock: yesterday}\nsteps: [boot: {}]\n",
 		"s.yaml:3:18: clock: expected a time such as 2000-01-01T00:00:00, found 'yesterday'");
+	bad(HEAD "machine: {disks: {../x: 1G}}\nsteps: [boot: {}]\n",
+		"s.yaml:3:19: disks: expected a label of up to 16 small letters, digits and -, found '../x'");
+	bad(HEAD "machine: {disks: {a-label-too-long-: 1G}}\nsteps: [boot: {}]\n",
+		"s.yaml:3:19: disks: expected a label of up to 16 small letters, digits and -, found "
+		"'a-label-too-long-'");
+	bad(HEAD "machine: {disks: {x: large}}\nsteps: [boot: {}]\n",
+		"s.yaml:3:22: x: expected a size such as 512M or 2G, found 'large'");
+	bad(HEAD "machine: {disks: {x: 4K}}\nsteps: [boot: {}]\n",
+		"s.yaml:3:22: x: expected a size of 1M or more, found '4K'");
 }
 
 static void test_steps(void **state)
@@ -128,7 +137,7 @@ static void test_details(void **state)
 
 static const char good[] = HEAD
 	"engines: [nspawn]\nprofiles: [tiny, core]\n"
-	"machine: {memory: 1G, disk: 4G, cpus: 3, nic: false, clock: \"2000-01-01T00:00:00\"}\n"
+	"machine: {memory: 1G, disk: 4G, cpus: 3, nic: false, clock: \"2000-01-01T00:00:00\", disks: {more: 64M}}\n"
 	"steps:\n  - boot:\n  - ready: {within: 5m}\n"
 	"  - run: {name: n, in: web, command: [a, \"b c\"], status: 3, output: ^x, save: s, retry: true, show: true}\n"
 	"  - run: {command: [a], same: s, differs: s}\n"
@@ -148,6 +157,8 @@ static void test_good(void **state)
 	assert_int_equal(s->machine.disk, UINT64_C(4) << 30);
 	assert_int_equal(s->machine.cpus, 3);
 	assert_false(s->machine.nic);
+	assert_int_equal(s->machine.disks.n, 1);
+	assert_string_equal(s->machine.disks.v[0].key->text, "more");
 	assert_int_equal(s->steps.n, 5);
 	assert_int_equal(s->steps.v[0].kind, STEP_BOOT);
 	assert_int_equal(s->steps.v[1].within_ms, 300000);

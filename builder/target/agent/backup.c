@@ -114,7 +114,6 @@ static int save_one(
 static void note_failure(const struct agent *a, const char *item, const char *why)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
-	log_warn("%s: %s", item, why);
 	if (backup_note(a, item, NULL, NULL, why, &err) < 0)
 		log_warn("%s", err.msg);
 }
@@ -136,10 +135,13 @@ static int save_all(const struct agent *a, const struct backup_item *const *item
 		if (save_one(a, items[i], &v, options, &why) == 0)
 			continue;
 		note_failure(a, items[i]->id, why.msg);
-		if (!failed++)
+		err_wrap(&why, "%s", items[i]->id);
+		if (failed++)
+			log_warn("%s", why.msg);
+		else
 			err_move(err, &why);
 	}
-	return failed ? err_wrap(err, "%zu of %zu backups failed; the first", failed, n) : 0;
+	return failed > 1 ? err_wrap(err, "%zu of %zu backups failed; the first", failed, n) : failed ? -1 : 0;
 }
 
 static int list_all(const struct agent *a, const struct backup_item *const *items, size_t n, struct err *err)
@@ -226,7 +228,10 @@ static int restore(const struct agent *a, struct vault *v, struct choice *c, siz
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
 		if (stream_verify(v, c[i].from, err) < 0)
-			return -1;
+			return err->kind == ERR_VERIFY
+				       ? err_hint(err, "nothing was changed; --at takes an older one of backup "
+						       "--list")
+				       : -1;
 	if (confirmed(yes, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {

@@ -77,7 +77,7 @@ json_t *backup_status(const struct agent *a, json_t *problems)
 	for (size_t i = 0; i < a->m.n_saved; i++)
 		json_array_append_new(
 			items, item_status(a, &a->m.saved[i], json_object_get(all, a->m.saved[i].id), problems));
-	return json_pack("{s:o, s:n}", "items", items, "next");
+	return json_pack("{s:o}", "items", items);
 }
 
 void backup_next(const struct agent *a, json_t *backup)
@@ -89,6 +89,7 @@ void backup_next(const struct agent *a, json_t *backup)
 	const char *const argv[] = {
 		"systemctl", "show", "--timestamp=unix", "--property=NextElapseUSecRealtime", timer, NULL};
 	uint64_t next;
+	json_object_set_new(backup, "next", json_null());
 	if (!timer || proc_run(argv, &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
 		return;
 	char *text = out.len ? out.s : NULL, *end = text ? strchr(text, '\n') : NULL;

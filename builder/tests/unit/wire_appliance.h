@@ -131,6 +131,17 @@ static struct publish fixture_published[] = {
 	{"127.0.0.1", 8082, 8080, "udp", "front"},
 };
 
+static struct kv fixture_save_options[] = {{"target", "disk", false}, {"disk", "shelf", false}};
+static struct saved fixture_saves[] = {
+	{.id = "db.keep",
+		.service = "db",
+		.containers = LIST("db-1", "db-2"),
+		.save = LIST("keep", "save"),
+		.load = LIST("keep", "load", "${address:front}"),
+		.user = "web",
+		.timeout_ms = 3600000},
+};
+
 static const struct appliance fixture = {
 	.name = "small",
 	.summary = "Made by hand",
@@ -145,6 +156,7 @@ static const struct appliance fixture = {
 	.provisions = {fixture_provisions, 2},
 	.flows = {fixture_flows, 2},
 	.published = {fixture_published, 2},
+	.saves = {.service = "shelf", .options = {fixture_save_options, 2}, .v = fixture_saves, .n = 1},
 };
 
 /* Steps are JSON, which no initializer can hold: call this first; fixture_release at the end. */

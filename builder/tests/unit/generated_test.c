@@ -1,6 +1,6 @@
 /*
  * Upstream systems whose programs no test here can have: what the appliance would be told about them, word for word
- * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_GOLDEN=write makes
+ * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_UPDATE_GOLDEN=1 makes
  * it anew, to be read before it is committed.
  */
 #include "base/json.h"
@@ -78,7 +78,7 @@ static void as_it_was(void **state)
 		add_json(&b, "flow", machine, "flows");
 	}
 	appliance_free(a);
-	if (getenv("KILN_GOLDEN"))
+	if (getenv("KILN_UPDATE_GOLDEN"))
 		assert_int_equal(path_write(GOLDEN "generated.txt", b.s, b.len, 0644, &err), 0);
 	_cleanup_free_ char *want = path_read(GOLDEN "generated.txt", 1 << 20, NULL, &err);
 	assert_non_null(want);

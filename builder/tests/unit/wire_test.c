@@ -50,12 +50,12 @@ static int drop(void **state)
 	return 0;
 }
 
-/* Compare with a golden file; KILN_GOLDEN=write makes it anew. */
+/* Compare with a golden file; KILN_UPDATE_GOLDEN=1 makes it anew. */
 static void golden(const char *name, const char *text)
 {
 	struct err err = ERR_INIT;
 	_cleanup_free_ char *path = path_join(GOLDEN, name);
-	if (getenv("KILN_GOLDEN"))
+	if (getenv("KILN_UPDATE_GOLDEN"))
 		assert_int_equal(path_write(path, text, strlen(text), 0644, &err), 0);
 	_cleanup_free_ char *want = path_read(path, 1 << 20, NULL, &err);
 	assert_non_null(want);

@@ -21,7 +21,7 @@ static int choose_ports(const struct subject *s, struct vm_forward ports[MAX_POR
 
 	for (size_t i = 0; s->a && i < s->a->published.n && n < MAX_PORTS; i++) {
 		const struct publish *p = &s->a->published.v[i];
-		if (strcmp(p->protocol, "tcp") != 0)
+		if (!p->container || strcmp(p->protocol, "tcp") != 0) /* the machine's own is in the ssh line */
 			continue;
 		ports[n].guest = p->host_port;
 		if (guest_free_port(&ports[n].host, err) < 0)

@@ -168,3 +168,11 @@ void appliance_cleanup(struct appliance **a)
 {
 	appliance_free(*a);
 }
+
+void appliance_address(const struct appliance *a, unsigned last, struct strbuf *b)
+{
+	/* The subnet is a /24: its first three numbers, then the container's, or 1 for the machine. */
+	const char *last_dot = strrchr(a->subnet, '.');
+	strbuf_add(b, a->subnet, (size_t)(last_dot - a->subnet) + 1);
+	strbuf_addf(b, "%u", last);
+}

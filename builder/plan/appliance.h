@@ -11,6 +11,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/vec.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -100,7 +101,8 @@ struct publish {
 	const char *address; /* NULL: all */
 	unsigned host_port, port;
 	const char *protocol; /* "tcp" or "udp" */
-	const char *container;
+	const char *service;
+	const char *container; /* NULL: the machine itself listens */
 };
 
 /* One running container: one instance. */
@@ -276,6 +278,8 @@ void appliance_cleanup(struct appliance **a);
  */
 int appliance_disk(const struct appliance *a, const struct image_sizes *sizes, uint64_t *ret, struct err *err);
 const struct container *appliance_container(const struct appliance *a, const char *name);
+/* Appends the address in the containers' network with this last number. */
+void appliance_address(const struct appliance *a, unsigned last, struct strbuf *b);
 const struct tree_spec *appliance_tree(const struct appliance *a, const char *id);
 /* The plan as JSON for `kiln plan --json`; the caller owns it. */
 json_t *appliance_json(const struct appliance *a);

@@ -37,14 +37,6 @@ static void print_table(struct strbuf *b, struct table *t, const char *indent)
 	strvec_release(&t->cells);
 }
 
-static void address_of(const struct appliance *a, const struct container *c, struct strbuf *b)
-{
-	/* The subnet is a /24: its first three numbers, then the container's. */
-	const char *last_dot = strrchr(a->subnet, '.');
-	strbuf_add(b, a->subnet, (size_t)(last_dot - a->subnet) + 1);
-	strbuf_addf(b, "%u", c->address);
-}
-
 static void print_services(const struct appliance *a, struct strbuf *b)
 {
 	const char *layer = "";
@@ -59,7 +51,7 @@ static void print_services(const struct appliance *a, struct strbuf *b)
 			const struct container *c = &a->containers.v[s->first_container + k];
 			_cleanup_strbuf_ struct strbuf address = STRBUF_INIT, image = STRBUF_INIT;
 			strbuf_addf(&image, "%s%s", c->derived ? "from " : "", c->source ? c->source : "from packages");
-			address_of(a, c, &address);
+			appliance_address(a, c->address, &address);
 			cell(&t, c->name);
 			cell(&t, address.s);
 			cell(&t, c->memory ? str_bytes(c->memory) : "-");
@@ -94,6 +86,9 @@ static void print_network(const struct appliance *a, struct strbuf *b)
 		flows += a->flows.v[i].port != 0;
 	strbuf_addf(b, "\nnetwork %s\n  %zu container%s, %zu flow%s between services\n", a->subnet, a->containers.n,
 		a->containers.n == 1 ? "" : "s", flows, flows == 1 ? "" : "s");
+	strbuf_adds(b, "  name server for them: ");
+	appliance_address(a, 1, b);
+	strbuf_adds(b, ":53\n");
 	for (size_t i = 0; i < a->services.n; i++)
 		for (size_t k = 0; k < a->services.v[i].egress.n; k++)
 			strbuf_addf(b, "  %s leaves the machine to %s\n", a->services.v[i].name,
@@ -103,7 +98,8 @@ static void print_network(const struct appliance *a, struct strbuf *b)
 		const struct publish *p = &a->published.v[i];
 		_cleanup_free_ char *from =
 			xasprintf("%s:%u/%s", p->address ? p->address : "*", p->host_port, p->protocol);
-		_cleanup_free_ char *to = xasprintf("-> %s:%u", p->container, p->port);
+		_cleanup_free_ char *to = p->container ? xasprintf("-> %s:%u", p->container, p->port)
+						       : xasprintf("-> the machine itself (%s)", p->service);
 		cell(&t, from);
 		cell(&t, to);
 	}
@@ -227,7 +223,7 @@ static void public_names(const struct appliance *a, struct strvec *names)
 		const struct service *s = &a->services.v[i];
 		bool published = false;
 		for (size_t k = 0; k < a->published.n; k++)
-			published |= !strcmp(appliance_container(a, a->published.v[k].container)->service, s->name);
+			published |= a->published.v[k].container && !strcmp(a->published.v[k].service, s->name);
 		for (size_t k = 0; published && k < s->n_containers; k++) {
 			const struct container *c = &a->containers.v[s->first_container + k];
 			for (size_t m = 0; m < c->aliases.n; m++)

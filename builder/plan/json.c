@@ -95,6 +95,7 @@ static json_t *publish_json(const struct publish *p)
 	json_object_set_new(j, "host_port", json_integer(p->host_port));
 	json_object_set_new(j, "port", json_integer(p->port));
 	set_string(j, "protocol", p->protocol);
+	set_string(j, "service", p->service);
 	set_string(j, "container", p->container);
 	return j;
 }
@@ -146,6 +147,7 @@ static json_t *budget_json(const struct appliance *a)
 json_t *appliance_json(const struct appliance *a)
 {
 	json_t *j = json_object(), *services = json_array(), *network = json_object();
+	_cleanup_strbuf_ struct strbuf name_server = STRBUF_INIT;
 	set_string(j, "name", a->name);
 	set_string(j, "summary", a->summary);
 	set_string(j, "arch", a->arch);
@@ -157,6 +159,8 @@ json_t *appliance_json(const struct appliance *a)
 		json_array_append_new(services, service_json(a, &a->services.v[i]));
 	json_object_set_new(j, "services", services);
 	set_string(network, "subnet", a->subnet);
+	appliance_address(a, 1, &name_server);
+	set_string(network, "name_server", name_server.s);
 	json_object_set_new(j, "network", network);
 	json_object_set_new(j, "published", ARRAY_OF(a->published, publish_json));
 	json_object_set_new(j, "provision", ARRAY_OF(a->provisions, provision_json));

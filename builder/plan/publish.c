@@ -13,11 +13,18 @@ struct ports {
 	VEC(struct entry) all;
 };
 
-/* The one running container that a published port leads to. */
+/* The one running container that a published port leads to; NULL where the service has none: the machine itself. */
 static int target(const struct scope *s, const struct publish_def *d, const char **ret, struct err *err)
 {
 	const struct psvc *svc = s->svc;
 	const char *name = svc->def->containers.n == 1 ? svc->def->containers.v[0].name : NULL;
+	*ret = NULL;
+	if (!svc->def->containers.n) {
+		const struct ynode *extra = d->container ? d->container : d->to;
+		return extra ? ynode_err(extra, err, "publish: %s has no containers: the machine itself has the port",
+				       svc->def->name)
+			     : 0;
+	}
 	VEC(const char *) names = {0};
 	for (size_t k = 0; k < svc->def->containers.n; k++)
 		vec_push(&names, svc->def->containers.v[k].name);
@@ -59,7 +66,8 @@ static int add(struct ports *t, struct psvc *svc, const struct publish_def *d, s
 	to = host;
 	if (d->to && eval_number(&s, d->to, "to", 1, 65535, &to, err) < 0)
 		return -1;
-	e.p = (struct publish){.host_port = (unsigned)host, .port = (unsigned)to, .protocol = d->protocol};
+	e.p = (struct publish){
+		.service = svc->def->name, .host_port = (unsigned)host, .port = (unsigned)to, .protocol = d->protocol};
 	if (d->address) {
 		if (eval_known(&s, d->address, "address", &e.p.address, err) < 0)
 			return -1;

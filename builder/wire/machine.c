@@ -256,6 +256,8 @@ static json_t *published(const struct appliance *a)
 	json_t *list = json_array();
 	for (size_t i = 0; i < a->published.n; i++) {
 		const struct publish *p = &a->published.v[i];
+		if (!p->container) /* nothing to forward */
+			continue;
 		json_t *o = json_object();
 		set_str(o, "address", p->address);
 		set_u64(o, "host_port", p->host_port);

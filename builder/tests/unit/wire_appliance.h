@@ -127,8 +127,9 @@ static struct flow fixture_flows[] = {
 	{"db-1", "db-2", 0, "tcp", "own"},
 };
 static struct publish fixture_published[] = {
-	{NULL, 8081, 8080, "tcp", "front"},
-	{"127.0.0.1", 8082, 8080, "udp", "front"},
+	{NULL, 22, 22, "tcp", "os", NULL},
+	{NULL, 8081, 8080, "tcp", "front", "front"},
+	{"127.0.0.1", 8082, 8080, "udp", "front", "front"},
 };
 
 static struct kv fixture_save_options[] = {{"target", "disk", false}, {"disk", "shelf", false}};
@@ -155,7 +156,7 @@ static const struct appliance fixture = {
 	.secrets = {fixture_secret_list, 2},
 	.provisions = {fixture_provisions, 2},
 	.flows = {fixture_flows, 2},
-	.published = {fixture_published, 2},
+	.published = {fixture_published, ARRAY_SIZE(fixture_published)},
 	.saves = {.service = "shelf", .options = {fixture_save_options, 2}, .v = fixture_saves, .n = 1},
 };
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "format/format.h"
 #include "steps/inputs.h"
 #include "tree/namespace.h"
 #include <string.h>
@@ -40,8 +41,11 @@ static int only_formats(struct appliance *a, const char *list, struct err *err)
 		return err_set(err, ERR_USAGE, "--format: expected a list like raw,qcow2");
 	a->outputs.v = arena_alloc(&a->arena, (names.n + 1) * sizeof *a->outputs.v);
 	a->outputs.n = names.n;
-	for (size_t i = 0; i < names.n; i++)
+	for (size_t i = 0; i < names.n; i++) {
+		if (!format_find(names.v[i], err))
+			return err_wrap(err, "--format");
 		a->outputs.v[i] = arena_strdup(&a->arena, names.v[i]);
+	}
 	return 0;
 }
 

@@ -123,6 +123,10 @@ int cmd_new(int argc, char **argv, struct err *err)
 	if (parse(argc, argv, &o, err) < 0)
 		return -1;
 	_cleanup_free_ char *file = xasprintf("%s.yaml", o.name);
+	if (!bind_is_ident(o.from)) {
+		err_set(err, ERR_USAGE, "new: --from takes the name of a profile, found '%s'", o.from);
+		return err_hint(err, "for example: kiln new %s --from core", o.name);
+	}
 	const char *shipped = cmd_shipped(o.from, &arena, err);
 	struct appliance *a = shipped ? appliance_load(shipped, err) : NULL;
 	arena_release(&arena);

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "config/bind.h"
 #include "config/roots.h"
+#include "format/format.h"
 #include <sys/stat.h>
 
 const char *cmd_profile(int argc, char **argv, struct err *err)
@@ -37,8 +38,21 @@ const char *cmd_shipped(const char *name, struct arena *arena, struct err *err)
 	if (roots_yaml(&roots, arena, "profiles", name, &f))
 		return f.shown;
 	err_set(err, ERR_CONFIG, "there is no profile '%s'", name);
-	bind_hint(err, name, roots_names(&roots, arena, "profiles"));
+	const char *file = arena_printf(arena, "%s.yaml", name);
+	if (path_exists(file))
+		err_hint(err, "a file goes by its whole name: %s", file);
+	else
+		bind_hint(err, name, roots_names(&roots, arena, "profiles"));
 	return NULL;
+}
+
+/* What `plan` cannot know, as it stands below the formats. */
+static int check_outputs(const struct appliance *a, struct err *err)
+{
+	for (size_t i = 0; i < a->outputs.n; i++)
+		if (!format_find(a->outputs.v[i], err))
+			return a->outputs_at ? err_wrap(err, "%s: outputs", a->outputs_at) : -1;
+	return 0;
 }
 
 struct appliance *cmd_load(const char *given, struct err *err)
@@ -47,6 +61,10 @@ struct appliance *cmd_load(const char *given, struct err *err)
 	const char *path = cmd_is_name(given) ? cmd_shipped(given, &arena, err) : given;
 	struct appliance *a = path ? appliance_load(path, err) : NULL;
 
+	if (a && check_outputs(a, err) < 0) {
+		appliance_free(a);
+		a = NULL;
+	}
 	if (a && path != given && path[0] == '/')
 		a->beside = arena_printf(&a->arena, "%s.yaml", given);
 	arena_release(&arena);

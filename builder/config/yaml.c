@@ -207,6 +207,16 @@ static const struct ynode *read_document(struct reader *r, struct err *err)
 	}
 }
 
+/* UTF-8 and nothing else. Some editors begin a file with a mark of that, which libyaml takes for text when told. */
+static void set_input(yaml_parser_t *parser, const char *text, size_t len)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t skip = len >= sizeof mark - 1 && memcmp(text, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
+
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(parser, (const unsigned char *)text + skip, len - skip);
+}
+
 const struct ynode *yaml_parse(struct arena *arena, const char *text, size_t len, const char *name, struct err *err)
 {
 	struct reader r = {.arena = arena, .file = arena_strdup(arena, name)};
@@ -214,8 +224,7 @@ const struct ynode *yaml_parse(struct arena *arena, const char *text, size_t len
 		err_set(err, ERR_IO, "%s: out of memory", name);
 		return NULL;
 	}
-	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	set_input(&r.parser, text, len);
 	const struct ynode *root = read_document(&r, err);
 	yaml_parser_delete(&r.parser);
 	return root;
@@ -237,8 +246,7 @@ int yaml_check(const char *text, size_t len, unsigned *ret_line, unsigned *ret_c
 		*ret_problem = "out of memory";
 		return -1;
 	}
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	set_input(&parser, text, len);
 	while (!end) {
 		yaml_event_t ev;
 		if (!yaml_parser_parse(&parser, &ev)) {

@@ -214,6 +214,10 @@ json_t *guest_inspect(const char *image, const struct guest_opts *opts, struct e
 		return NULL;
 	}
 	const char *format = guest_format(fd, image, err);
+	if (str_eq(format, "raw") && S_ISREG(st.st_mode) && (st.st_size == 0 || st.st_size % 512)) {
+		err_set(err, ERR_VERIFY, "inspect %s: no disk image: its size is not in whole sectors", image);
+		return NULL;
+	}
 	if (!format || library_load(&in.lib, err) < 0)
 		return NULL;
 	in.out = json_pack("{s:s, s:s, s:I, s:[], s:n, s:n, s:[], s:[]}", "image", image, "format", format, "size",

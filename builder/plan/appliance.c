@@ -90,6 +90,7 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	a->slot_store = p->slots.store;
 	a->machine_at = place_text(pl->arena, ynode_get(p->self, "machine"));
 	a->slots_at = place_text(pl->arena, ynode_get(p->self, "slots"));
+	a->outputs_at = place_text(pl->arena, ynode_get(p->self, "outputs"));
 	copy_texts(pl->arena, &p->components, &a->components);
 	copy_texts(pl->arena, &p->ssh_keys, &a->ssh_keys);
 	copy_texts(pl->arena, &p->outputs, &a->outputs);

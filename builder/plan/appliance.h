@@ -254,7 +254,8 @@ struct appliance {
 		struct saved *v;
 		size_t n;
 	} saves;
-	const char *machine_at, *slots_at; /* "file:line:column" of these keys; NULL where not stated */
+	/* "file:line:column" of these keys; NULL where not stated */
+	const char *machine_at, *slots_at, *outputs_at;
 	uint64_t memory_needed;
 	uint64_t disk_data;   /* what volumes and `needs` want of /var */
 	uint64_t disk_needed; /* as appliance_disk counts it */

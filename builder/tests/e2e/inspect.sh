@@ -33,6 +33,20 @@ done
 same 'raw and qcow2 say the same' "$(jq -S 'del(.image,.format,.size)' "$scratch/raw.json")" \
     "$(jq -S 'del(.image,.format,.size)' "$scratch/qcow2.json")"
 
+# A host without libguestfs: in a mount namespace its file is an empty one.
+library=$(ldconfig -p | awk '/^\tlibguestfs\.so\.0 / { print $NF; exit }')
+if [ "$(id -u)" -eq 0 ] && [ -n "$library" ]; then
+    # shellcheck disable=SC2016 # for the inner shell
+    refused 'without libguestfs: what to install' 7 "kiln: error: inspect: libguestfs is not on this host ($library: file too short)
+kiln: hint: apt-get install libguestfs0 (it needs a kernel in /boot: linux-image-amd64 or the like)" \
+        unshare --mount sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$(realpath "$library")" "$kiln" -q inspect "$scratch/tiny.raw"
+else
+    skip 'without libguestfs: what to install' 'needs root and libguestfs'
+fi
+
+echo 'profile: site' >"$scratch/site.yaml"
+refused 'a profile is no image' 5 "kiln: error: inspect $scratch/site.yaml: no disk image: its size is not in whole sectors" \
+    "$kiln" -q inspect "$scratch/site.yaml"
 refused 'a file that is not there' 6 "kiln: error: inspect $scratch/none: No such file or directory" \
     "$kiln" -q inspect "$scratch/none"
 qemu-img create -q -f qcow2 -b "$scratch/tiny.raw" -F raw "$scratch/leaning.qcow2"

@@ -29,6 +29,8 @@ export KILN_DATA=$repo
 same 'kiln new says what it made' my-site.yaml "$("$kiln" new my-site)"
 check 'what kiln new made can be planned' "$kiln" plan my-site.yaml
 same 'and brings what it extends' "$("$kiln" plan "$repo/profiles/core.yaml" | tail -n +3)" "$("$kiln" plan my-site.yaml | tail -n +3)"
+refused 'and not by its name' 2 "kiln: error: there is no profile 'my-site'
+kiln: hint: a file goes by its whole name: my-site.yaml" "$kiln" plan my-site
 before=$(sha256sum my-site.yaml)
 refused 'kiln new does not overwrite' 6 'kiln: error: my-site.yaml exists already
 kiln: hint: choose another name, or move it away' "$kiln" new my-site
@@ -46,6 +48,13 @@ same 'in other images' 'docker.io/library/haproxy:3.0.11-trixie
 docker.io/valkey/valkey:8.1.1
 quay.io/coreos/etcd:v3.6.14' "$(images x.yaml)"
 same 'without them all is composed' '' "$(images core)"
+refused 'a file is no name' 1 "kiln: error: new: --from takes the name of a profile, found 'profiles/core.yaml'
+kiln: hint: for example: kiln new other --from core" "$kiln" new other --from profiles/core.yaml
+printf '\357\273\277profile: x\r\nextends: core\r\noutputs: [raw, qcow]\r\n' >x.yaml
+refused 'a format that is not there, before anything is built' 2 'kiln: error: x.yaml:3:10: outputs: unknown output format "qcow"
+kiln: hint: did you mean "qcow2"? There are: raw, qcow2' "$kiln" plan x.yaml
+refused 'nor of a build' 2 'kiln: error: --format: unknown output format "vmdk"
+kiln: hint: there are: raw, qcow2' "$kiln" build my-site.yaml --format vmdk --cache "$scratch/cache" --offline
 printf 'profile: x\nservises: [front]\n' >x.yaml
 refused 'a wrong key ends with 2' 2 "kiln: error: x.yaml:2:1: servises: unknown key
 kiln: hint: did you mean 'services'?" "$kiln" plan x.yaml

@@ -43,8 +43,8 @@ static const struct field run_fields[] = {NAME, WITHIN, FIELD(struct scenario_st
 	FIELD(struct scenario_step, command, STRS, .required = true),
 	FIELD(struct scenario_step, status, UINT, .max = 255), FIELD(struct scenario_step, output, STR),
 	FIELD(struct scenario_step, save, IDENT), FIELD(struct scenario_step, same, IDENT),
-	FIELD(struct scenario_step, differs, IDENT), FIELD(struct scenario_step, retry, BOOL),
-	FIELD(struct scenario_step, show, BOOL), FIELD_END};
+	FIELD(struct scenario_step, differs, IDENT), FIELD(struct scenario_step, apart, IDENT),
+	FIELD(struct scenario_step, retry, BOOL), FIELD(struct scenario_step, show, BOOL), FIELD_END};
 static const struct field console_fields[] = {
 	NAME, WITHIN, FIELD_AS("shows", struct scenario_step, output, STR, .required = true), FIELD_END};
 static const struct field off_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, button, BOOL), FIELD_END};
@@ -106,7 +106,7 @@ static bool is_saved(const struct scenario *s, const char *name)
 static int check_step(const struct scenario *s, const struct scenario_step *step, struct err *err)
 {
 	const struct ynode *key = step->self;
-	const char *names[] = {step->same, step->differs};
+	const char *const names[][2] = {{"same", step->same}, {"differs", step->differs}, {"apart", step->apart}};
 
 	if (check_regex(key, step->kind == STEP_CONSOLE ? "shows" : "output", step->output, err) < 0 ||
 		check_regex(key, "is", step->is, err) < 0)
@@ -118,9 +118,9 @@ static int check_step(const struct scenario *s, const struct scenario_step *step
 	if (step->at && step->at[0] != '/')
 		return ynode_err(key, err, "at: expected a path into the status such as /state, found '%s'", step->at);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i] && !is_saved(s, names[i]))
+		if (names[i][1] && !is_saved(s, names[i][1]))
 			return ynode_err(
-				key, err, "%s: no step before this one saves \"%s\"", i ? "differs" : "same", names[i]);
+				key, err, "%s: no step before this one saves \"%s\"", names[i][0], names[i][1]);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A test scenario: what to do to a booted image and what to expect (docs/scenarios.md). Parsed here, carried out in
- * builder/vm.
+ * A test scenario: what to do to a booted image and what to expect (docs/writing-a-scenario.md). Parsed here, carried
+ * out in builder/vm.
  */
 #pragma once
 #include "base/err.h"
@@ -28,18 +28,18 @@ struct scenario_step {
 	enum scenario_step_kind kind;
 	const char *name; /* what is checked, for people; NULL: made from the kind */
 	uint64_t within_ms;
-	const char *in;			   /* run: container; NULL: the machine */
-	struct ylist command;		   /* run */
-	uint64_t status;		   /* run: exit status */
-	const char *output;		   /* run, console: extended regular expression */
-	const char *save, *same, *differs; /* run: the output, by name */
-	bool retry;			   /* run: again until it holds or the time is up */
-	bool show;			   /* run: what it printed belongs to the verdict, also when it holds */
-	const char *at, *is;		   /* status: JSON pointer and regular expression */
-	const char *provision;		   /* cut: as soon as this provision graph runs */
-	uint64_t after_ms;		   /* cut: so long after the step begins */
-	const char *partition;		   /* corrupt: label ending: "root", "store" ... */
-	bool button;			   /* off */
+	const char *in;				   /* run: container; NULL: the machine */
+	struct ylist command;			   /* run */
+	uint64_t status;			   /* run: exit status */
+	const char *output;			   /* run, console: extended regular expression */
+	const char *save, *same, *differs, *apart; /* run: the output, by name; apart: no line in common */
+	bool retry;				   /* run: again until it holds or the time is up */
+	bool show;				   /* run: what it printed belongs to the verdict, also when it holds */
+	const char *at, *is;			   /* status: JSON pointer and regular expression */
+	const char *provision;			   /* cut: as soon as this provision graph runs */
+	uint64_t after_ms;			   /* cut: so long after the step begins */
+	const char *partition;			   /* corrupt: label ending: "root", "store" ... */
+	bool button;				   /* off */
 };
 
 struct scenario {

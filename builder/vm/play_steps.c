@@ -234,6 +234,27 @@ static bool compare(struct play *p, const char *name, const char *output, bool w
 	return false;
 }
 
+/* No line of the output is among those saved under the name. */
+static bool is_apart(struct play *p, const char *name, const char *output)
+{
+	_cleanup_strvec_ struct strvec old = STRVEC_INIT, lines = STRVEC_INIT;
+	const char *text = json_string_value(json_object_get(p->saved, name));
+
+	str_split(&old, text ? text : "", "\n");
+	str_split(&lines, output, "\n");
+	if (!old.n || !lines.n) {
+		strbuf_addf(&p->why, "%s has no line", old.n ? "the output" : name);
+		return false;
+	}
+	for (size_t i = 0; i < lines.n; i++) {
+		if (!strvec_has(&old, lines.v[i]))
+			continue;
+		strbuf_addf(&p->why, "has a line in common with \"%s\": %s", name, lines.v[i]);
+		return false;
+	}
+	return true;
+}
+
 /* One try. 0 holds, 1 does not, -1 the test itself failed. */
 static int run_once(struct play *p, const struct scenario_step *s, uint64_t left_ms, struct err *err)
 {
@@ -260,7 +281,8 @@ static int run_once(struct play *p, const struct scenario_step *s, uint64_t left
 		strbuf_addf(&p->why, "its output does not match %s\n%s", s->output, text);
 		return 1;
 	}
-	if ((s->same && !compare(p, s->same, text, true)) || (s->differs && !compare(p, s->differs, text, false)))
+	if ((s->same && !compare(p, s->same, text, true)) || (s->differs && !compare(p, s->differs, text, false)) ||
+		(s->apart && !is_apart(p, s->apart, text)))
 		return 1;
 	if (s->save)
 		json_object_set_new(p->saved, s->save, json_string(text));

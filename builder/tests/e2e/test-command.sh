@@ -37,6 +37,8 @@ export KILN_DATA=$repo TMPDIR=$scratch/tmp
 printf '%s\n' 'scenario: it-works' 'summary: passes' 'steps:' '  - boot: {}' '  - ready: {}' '  - screenshot: {}' >"$site/qemu-test/it-works.yaml"
 printf '%s\n' 'scenario: it-fails' 'summary: fails' 'steps:' '  - boot: {}' '  - ready: {}' \
     '  - run: {command: [sh, -c, "printf \"<b>\\033[31m\\377\"; exit 3"]}' >"$site/qemu-test/it-fails.yaml"
+printf '%s\n' 'scenario: it-shares' 'summary: fails' 'steps:' '  - boot: {}' '  - ready: {}' '  - run: {command: [seq, "3"], save: x}' \
+    '  - run: {command: [seq, "4", "5"], apart: x}' '  - run: {command: [seq, "3", "5"], apart: x}' >"$site/qemu-test/it-shares.yaml"
 printf '%s\n' 'scenario: it-stays' 'summary: takes long' 'steps:' '  - boot: {}' '  - ready: {}' '  - run: {command: [sleep, "500"], within: 500s}' >"$site/qemu-test/it-stays.yaml"
 
 # kiln test of the site's profile, natively
@@ -67,6 +69,8 @@ check '--junit writes what the report has' cmp "$scratch/junit.xml" "$scratch/re
 check 'JUnit is XML' python3 -c 'import sys, xml.dom.minidom as m; d = m.parse(sys.argv[1]); assert [s.getAttribute("failures") for s in d.getElementsByTagName("testsuite")] == ["1", "0"]' "$scratch/junit.xml"
 check 'the page names both' grep -q 'it-works' "$scratch/report/index.html"
 same 'nothing is left' '' "$(left)"
+same 'what two outputs have in common is named' 'has a line in common with "x": 3' \
+    "$("${play[@]}" --scenario it-shares --json 2>/dev/null | jq -r '.scenarios[0].steps[-1].detail')"
 
 # Stopped while a command runs on the machine.
 stop() { # NAME SIGNAL STATUS

@@ -127,6 +127,7 @@ static void test_details(void **state)
 	bad(STEP "run: {command: [a], same: before}\n", "s.yaml:4:5: same: no step before this one saves \"before\"");
 	bad(STEP "run: {command: [a], differs: before}\n",
 		"s.yaml:4:5: differs: no step before this one saves \"before\"");
+	bad(STEP "run: {command: [a], apart: before}\n", "s.yaml:4:5: apart: no step before this one saves \"before\"");
 	bad(STEP "console: {}\n", "s.yaml:4:14: shows: missing");
 	bad(STEP "console: {shows: \"*{2\"}\n",
 		"s.yaml:4:5: shows: not an extended regular expression: Invalid preceding regular expression");
@@ -140,7 +141,7 @@ static const char good[] = HEAD
 	"machine: {memory: 1G, disk: 4G, cpus: 3, nic: false, clock: \"2000-01-01T00:00:00\", disks: {more: 64M}}\n"
 	"steps:\n  - boot:\n  - ready: {within: 5m}\n"
 	"  - run: {name: n, in: web, command: [a, \"b c\"], status: 3, output: ^x, save: s, retry: true, show: true}\n"
-	"  - run: {command: [a], same: s, differs: s}\n"
+	"  - run: {command: [a], same: s, differs: s, apart: s}\n"
 	"  - cut: {provision: a/b, after: 500ms}\n";
 
 static void test_good(void **state)

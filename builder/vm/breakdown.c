@@ -27,12 +27,26 @@ static void add(struct breakdown *b, struct span s)
 	b->v[b->n++] = s;
 }
 
+/* Inside init: root and store opened, after the disk was found. */
+static void add_root(struct breakdown *b, const json_t *boot, double init, double end)
+{
+	double at = init + ms_of(boot, "root_at_ms"), ms = ms_of(boot, "root_ms");
+
+	if (at >= init && ms >= 0 && at + ms <= end)
+		add(b, (struct span){.kind = SPAN_BOOT,
+			       .name = "root and store, in init",
+			       .of = "",
+			       .how = "",
+			       .from_ms = at,
+			       .to_ms = at + ms});
+}
+
 /* One after another from power-on. Returns where the kernel began: there the machine's own clock starts. */
 static double add_boot(struct breakdown *b, const json_t *boot)
 {
 	static const char *const parts[][2] = {{"before_kernel_ms", "firmware and boot loader"},
-		{"firmware_ms", "firmware"}, {"loader_ms", "boot loader"}, {"kernel_ms", "kernel"},
-		{"init_ms", "init (root and store opened)"}, {"userspace_ms", "userspace, to ready"}};
+		{"firmware_ms", "firmware"}, {"loader_ms", "boot loader"}, {"kernel_ms", "kernel"}, {"init_ms", "init"},
+		{"userspace_ms", "userspace, to ready"}};
 	double at = 0, kernel = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -47,6 +61,8 @@ static double add_boot(struct breakdown *b, const json_t *boot)
 			       .how = "",
 			       .from_ms = at,
 			       .to_ms = at + ms});
+		if (i == 4)
+			add_root(b, boot, at, at + ms);
 		at += ms;
 	}
 	return kernel;

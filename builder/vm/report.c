@@ -126,6 +126,22 @@ static void html_span(struct strbuf *b, const struct span *s, double total)
 		strbuf_addf(b, "<td>%.1f s</td></tr>\n", (s->to_ms - s->from_ms) / 1000);
 }
 
+/* What was written by then: of images nothing should be. */
+static void html_storage(struct strbuf *b, const json_t *storage)
+{
+	static const char *const parts[][2] = {{"image_bytes", "image data "}, {"container_bytes", ", by containers "},
+		{"other_bytes", ", podman's own "}};
+
+	if (!json_is_object(storage))
+		return;
+	strbuf_adds(b, "<p>Under container storage: ");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		json_int_t n = json_integer_value(json_object_get(storage, parts[i][0]));
+		strbuf_addf(b, "%s%s", parts[i][1], str_bytes(n > 0 ? (uint64_t)n : 0));
+	}
+	strbuf_adds(b, ".</p>\n");
+}
+
 /* What took how long from power-on to ready: a bar for each part of the boot, container and provision step. */
 static void html_boot(struct strbuf *b, size_t number, const json_t *boot)
 {
@@ -142,6 +158,7 @@ static void html_boot(struct strbuf *b, size_t number, const json_t *boot)
 		escape(b, breakdown_text(boot, "state"));
 		strbuf_adds(b, "</h3>\n");
 	}
+	html_storage(b, json_object_get(boot, "storage"));
 	if (d.total_ms > 0 && d.n) {
 		int last = -1;
 		strbuf_adds(b, "<table class=\"bars\">\n");

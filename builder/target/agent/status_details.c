@@ -43,6 +43,12 @@ static void set_ms(json_t *o, const char *key, uint64_t ms)
 		json_object_set_new(o, key, json_integer((json_int_t)ms));
 }
 
+static uint64_t init_ms(const json_t *init, const char *key)
+{
+	double v = json_number_value(json_object_get(init, key));
+	return v > 0 && v < 1e9 ? (uint64_t)(v * 1000) : 0;
+}
+
 /*
  * systemd counts microseconds: firmware and loader before the kernel's start, userspace after it. Between lie the
  * kernel and kiln's init, which leaves its times in RUN/init.json (seconds).
@@ -63,7 +69,7 @@ static json_t *boot(const struct agent *a)
 		 userspace = property(&lines, "UserspaceTimestampMonotonic");
 	_cleanup_free_ char *path = path_join(a->run, "init.json");
 	_cleanup_json_ json_t *init = path_exists(path) ? json_read(path, 1 << 16, &ignored) : NULL;
-	uint64_t initrd = (uint64_t)(json_number_value(json_object_get(init, "start")) * 1000);
+	uint64_t initrd = init_ms(init, "start"), disk = init_ms(init, "disk"), verified = init_ms(init, "verified");
 	set_ms(j, "firmware_ms", firmware > loader ? firmware - loader : 0);
 	set_ms(j, "loader_ms", loader);
 	if (path_exists("/run/systemd/container"))
@@ -71,6 +77,8 @@ static json_t *boot(const struct agent *a)
 	else
 		set_ms(j, "kernel_ms", initrd ? initrd : userspace);
 	set_ms(j, "init_ms", initrd && userspace > initrd ? userspace - initrd : 0);
+	set_ms(j, "root_ms", initrd && verified > disk ? verified - disk : 0);
+	set_ms(j, "root_at_ms", initrd && disk > initrd ? disk - initrd : 0);
 	set_ms(j, "userspace_ms", agent_ms() > userspace ? agent_ms() - userspace : 0);
 	return j;
 }

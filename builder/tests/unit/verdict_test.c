@@ -51,13 +51,15 @@ static void fill(struct verdicts *vs)
 	verdict_add_console(v, "login:" HOSTILE);
 	strvec_add(&v->screenshots, "a&b.png");
 	v->seconds = 3.5;
-	_cleanup_json_ json_t *boot = json_pack(
-		"{s:i, s:{s:i, s:i, s:i}, s:[{s:s, s:s, s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
-		"s:[{s:s, s:i, s:i, s:s}, {s:s, s:i, s:s}]}]}",
-		"ready_ms", 10000, "boot", "before_kernel_ms", 700, "kernel_ms", 1000, "init_ms", 500, "services",
-		"name", "<svc>", "layer", "edge", "health", "healthy", "containers", "name", "<web>\x01", "started_ms",
-		2000, "healthy_ms", 4000, "provision", "id", "<prov>", "started_ms", 5000, "changed_ms", 8000, "steps",
-		"name", "<step>", "at_ms", 5500, "ms", 1234, "how", "done", "name", "then", "ms", 100, "how", "done");
+	_cleanup_json_ json_t *boot = json_pack("{s:i, s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i, s:i, s:i}, s:[{s:s, s:s, "
+						"s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
+						"s:[{s:s, s:i, s:i, s:s}, {s:s, s:i, s:s}]}]}",
+		"ready_ms", 10000, "storage", "image_bytes", 0, "container_bytes", 2048, "other_bytes", 1048576, "boot",
+		"before_kernel_ms", 700, "kernel_ms", 1000, "init_ms", 500, "root_at_ms", 200, "root_ms", 100,
+		"services", "name", "<svc>", "layer", "edge", "health", "healthy", "containers", "name", "<web>\x01",
+		"started_ms", 2000, "healthy_ms", 4000, "provision", "id", "<prov>", "started_ms", 5000, "changed_ms",
+		8000, "steps", "name", "<step>", "at_ms", 5500, "ms", 1234, "how", "done", "name", "then", "ms", 100,
+		"how", "done");
 	assert_non_null(boot);
 	verdict_add_boot(v, boot);
 	v = verdicts_add(vs, "p", "skipped", "s", "nspawn");
@@ -131,7 +133,9 @@ static void test_html(void **state)
 	assert_non_null(strstr(html, "login:" ESCAPED));
 	assert_non_null(strstr(html, "a&amp;b.png"));
 	assert_non_null(strstr(html, "&lt;web&gt;" R));
-	assert_non_null(strstr(html, "Boot 1: ready after 10.7 s"));
+	assert_non_null(strstr(html,
+		"Boot 1: ready after 10.7 s</h3>\n<p>Under container storage: image data 0 B, by containers "
+		"2.0 KiB, podman's own 1.0 MiB.</p>"));
 	assert_non_null(strstr(html,
 		"kernel</td><td class=\"bar\"><span style=\"margin-left:6.54%;width:9.35%\"></span></td><td>1.0 s"));
 	assert_non_null(strstr(html, "&lt;step&gt;</td><td class=\"bar\"><span "
@@ -158,9 +162,10 @@ static void test_breakdown(void **state)
 	assert_non_null(f);
 	verdict_print_services(f, &vs.v[0]);
 	fclose(f);
-	assert_non_null(strstr(text,
-		"\nready after 10.7 s: firmware and boot loader 0.7, kernel 1.0, init (root and store opened) 0.5\n"
-		"slowest provision steps: <prov>/<step> 1.2 (at 6.2), <prov>/then 0.1 (at 7.4)\n"));
+	assert_non_null(
+		strstr(text, "\nready after 10.7 s: firmware and boot loader 0.7, kernel 1.0, init 0.5, root and "
+			     "store, in init 0.1\n"
+			     "slowest provision steps: <prov>/<step> 1.2 (at 6.2), <prov>/then 0.1 (at 7.4)\n"));
 	verdicts_release(&vs);
 }
 

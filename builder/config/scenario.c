@@ -1,4 +1,5 @@
 #include "config/scenario.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include <regex.h>
 #include <string.h>
@@ -77,6 +78,23 @@ const char *scenario_step_key(enum scenario_step_kind kind)
 	return kinds[kind].key;
 }
 
+enum { REGEX_FLAGS = REG_EXTENDED | REG_NOSUB | REG_NEWLINE };
+
+bool scenario_matches(const char *text, const char *pattern)
+{
+	_cleanup_free_ char *lines = xstrdup(text);
+	size_t len = strlen(lines);
+	regex_t re;
+
+	while (len && lines[len - 1] == '\n')
+		lines[--len] = 0;
+	if (regcomp(&re, pattern, REGEX_FLAGS) != 0)
+		return false; /* was checked when the scenario was read */
+	bool yes = regexec(&re, lines, 0, NULL, 0) == 0;
+	regfree(&re);
+	return yes;
+}
+
 /* Patterns are compiled now, so that a bad one is an error of the file and not of the test run. */
 static int check_regex(const struct ynode *step, const char *key, const char *pattern, struct err *err)
 {
@@ -85,7 +103,7 @@ static int check_regex(const struct ynode *step, const char *key, const char *pa
 
 	if (!pattern)
 		return 0;
-	int r = regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
+	int r = regcomp(&re, pattern, REGEX_FLAGS);
 	if (r == 0) {
 		regfree(&re);
 		return 0;

@@ -57,5 +57,7 @@ struct scenario {
 
 /* `shown` is what errors call the file. The scenario lives in the arena. */
 struct scenario *scenario_load(struct arena *arena, const char *path, const char *shown, struct err *err);
+/* A pattern of a scenario against what a machine printed: line by line, and what ends the last one is not one more. */
+bool scenario_matches(const char *text, const char *pattern);
 /* The kind's key in the file. */
 const char *scenario_step_key(enum scenario_step_kind kind);

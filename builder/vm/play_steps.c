@@ -4,7 +4,6 @@
 #include "base/path.h"
 #include "vm/interrupt.h"
 #include "vm/player.h"
-#include <regex.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,17 +49,6 @@ static int step_fresh(struct play *p, const struct scenario_step *s, struct err 
 	p->g.engine->cut(&p->g);
 	play_end_of_boot(p);
 	return p->g.engine->fresh(&p->g, err);
-}
-
-static bool matches(const char *text, const char *pattern)
-{
-	regex_t re;
-
-	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0)
-		return false; /* was checked when the scenario was read */
-	bool yes = regexec(&re, text, 0, NULL, 0) == 0;
-	regfree(&re);
-	return yes;
 }
 
 /* RFC 6901, without the ~ escapes that no key of ours needs. */
@@ -176,7 +164,7 @@ static bool status_is(struct play *p, const struct scenario_step *s)
 {
 	_cleanup_free_ char *text = p->status ? status_text(p, s->at) : NULL;
 
-	return text && matches(text, s->is);
+	return text && scenario_matches(text, s->is);
 }
 
 static int step_status(struct play *p, const struct scenario_step *s, struct err *err)
@@ -191,7 +179,7 @@ static int step_status(struct play *p, const struct scenario_step *s, struct err
 
 static bool console_shows(struct play *p, const struct scenario_step *s)
 {
-	return matches(strbuf_cstr(&p->console), s->output);
+	return scenario_matches(strbuf_cstr(&p->console), s->output);
 }
 
 static int step_console(struct play *p, const struct scenario_step *s, struct err *err)
@@ -277,7 +265,7 @@ static int run_once(struct play *p, const struct scenario_step *s, uint64_t left
 			text);
 		return 1;
 	}
-	if (s->output && !matches(text, s->output)) {
+	if (s->output && !scenario_matches(text, s->output)) {
 		strbuf_addf(&p->why, "its output does not match %s\n%s", s->output, text);
 		return 1;
 	}

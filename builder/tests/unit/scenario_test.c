@@ -179,9 +179,24 @@ static void test_good(void **state)
 	casefile_leave(&d);
 }
 
+static void test_matches(void **state)
+{
+	(void)state;
+	assert_true(scenario_matches("a\nb\n", "^b$"));
+	assert_true(scenario_matches("", "^$"));
+	assert_true(scenario_matches("\n", "^$"));
+	/* Or "nothing was printed" would hold whatever was printed. */
+	assert_false(scenario_matches("ssh.service failed\n", "^$"));
+	assert_false(scenario_matches("a\nb\n", "^$"));
+	assert_true(scenario_matches("a\n\nb\n", "^$"));
+	assert_false(scenario_matches("kiln_1+2-1.efi\n", "^(kiln_[^+]*[.]efi)?$"));
+	assert_false(scenario_matches("a\nb", "a.b"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_file), cmocka_unit_test(test_machine),
-		cmocka_unit_test(test_steps), cmocka_unit_test(test_details), cmocka_unit_test(test_good)};
+		cmocka_unit_test(test_steps), cmocka_unit_test(test_details), cmocka_unit_test(test_good),
+		cmocka_unit_test(test_matches)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

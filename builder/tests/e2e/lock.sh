@@ -74,6 +74,15 @@ refused 'an unreachable mirror' 4 \
 kiln: hint: check that this host can reach it, or name another with mirror: in the profile' \
     "$kiln" -q lock "$away" --cache "$cache"
 check 'leaves no lock' test ! -e "$scratch/away/away.lock"
+gone=$(profile gone)
+sed -E 's,"uri": ?"[^"]*","uri": "http://127.0.0.1:1/debian",' "$scratch/first.lock" >"$scratch/gone/gone.lock"
+first=$(jq -r '.packages | to_entries | min_by(.key).value.path' "$scratch/gone/gone.lock")
+version=$(jq -r '.packages | to_entries | min_by(.key) | "\(.key | sub(":.*"; "")) \(.value.version)"' "$scratch/gone/gone.lock")
+refused 'a mirror that is gone when packages are fetched: one error for all of them' 4 \
+    "kiln: error: package $version: http://127.0.0.1:1/debian/$first: no connection: Connection refused (5 attempts)
+kiln: hint: check that this host can reach the server; what arrived is kept and continued next time" \
+    "$kiln" -q build "$gone" --cache "$scratch/empty" --out "$scratch/none"
+same 'nothing is left of them, nor is there an image' '' "$(find "$scratch/empty/sha256" "$scratch/empty/partial" "$scratch/empty/tmp" "$scratch/none" -type f 2>/dev/null)"
 nosuite=$(profile nosuite 'suite: nosuch')
 mirror=$(jq -r '.sources[0].uri' "$scratch/first.lock")
 refused 'a suite that the mirror lacks' 2 "kiln: error: mirror $mirror does not serve the suite nosuch

@@ -19,12 +19,15 @@ done
 check 'the registry starts' "$registry" start "$reg" --parent $$
 at_exit "$registry" stop "$reg"
 [ -s "$reg/mirrors.yaml" ] || exit
-made=$(nice -n 19 "$repo/qemu-test/fixtures/make" --push "$reg" traefik)
-case $(cut -f 2 <<<"$made") in
-made) ok 'traefik is in the registry' ;;
-skipped) skip 'real in nspawn' "$(cut -f 3 <<<"$made")"; exit ;;
-*) not_ok 'traefik is in the registry' "$made"; exit ;;
-esac
+names=(traefik valkey haproxy etcd)
+nice -n 19 "$repo/qemu-test/fixtures/make" --push "$reg" "${names[@]}" >"$scratch/made"
+while IFS=$'\t' read -r name state reason _; do
+    case $state in
+    made) ok "$name is in the registry" ;;
+    skipped) skip 'real in nspawn' "$name: $reason"; exit ;;
+    *) not_ok "$name is in the registry" "$reason"; exit ;;
+    esac
+done <"$scratch/made"
 
 # The profile as it is shipped, told where to pull from; the lock is made beside it.
 export REGISTRY_AUTH_FILE=$reg/auth.json KILN_DATA=$repo
@@ -37,7 +40,7 @@ ln -s "$repo/qemu-test/overlays" "$scratch/overlays" # the services for tests
     cat "$reg/mirrors.yaml"
 } >"$scratch/profiles/real.yaml"
 profile_file() { echo "$scratch/profiles/real.yaml"; } # instead of lib.bash's, for the functions there
-scenarios real nspawn --scenario front-door --scenario functions --scenario isolation --scenario first-boot
+scenarios real nspawn --scenario front-door --scenario functions --scenario isolation --scenario first-boot --scenario reboot
 listens_as_planned real nspawn
-same 'the lock pins the index as it was pushed' "$(cut -f 4 <<<"$made")" \
-    "$(jq -r '.images["docker.io/library/traefik:v3.7.15"].index.digest' "$scratch/profiles/real.lock")"
+same 'the lock pins the indexes as they were pushed' "$(awk -F '\t' '{print $3 " " $4}' "$scratch/made" | sort)" \
+    "$(jq -r '.images | to_entries[] | .key + " " + .value.index.digest' "$scratch/profiles/real.lock" | sort)"

@@ -127,3 +127,43 @@ listens_as_planned() {
         grep -qxe "$protocol $port" -e "$protocol $port $address" <<<"$planned" || echo "$protocol $port $address"
     done <<<"$seen")"
 }
+# breakdown_is_whole PROFILE ENGINE: the report of the first boot has the seconds of every part, container and provision step
+breakdown_is_whole() {
+    same "$1: the report says what took how long until it was ready" 'parts, containers and steps: all' "$(jq -r --arg engine "$2" '
+        [.scenarios[] | select(.scenario == "first-boot").boots[]] | last |
+        [(select(.ready_ms == null) | "ready"),
+         (select($engine == "qemu").boot | (select((.firmware_ms // .before_kernel_ms) == null) | "firmware"),
+            (("kernel_ms", "init_ms", "root_ms", "userspace_ms") as $part | select((.[$part] // 0) <= 0) | $part)),
+         (.services[].containers[] | select(.started_ms == null or (.healthy_ms // 0) <= .started_ms).name),
+         (select((.services | length) == 0 or ([.provision[].steps[]] | length) == 0) | "nothing"),
+         (.provision[] | .id as $id | .steps[] | select(.at_ms == null or .ms == null) | "\($id)/\(.name)")]
+        | "parts, containers and steps: \(if length == 0 then "all" else join(" ") + " missing" end)"' "$build/reports/$1-$2/verdict.json")"
+}
+# nothing_secret NAME DIR...: trees with no key, password, machine id or seed
+nothing_secret() {
+    local name=$1
+    shift
+    same "$name: no private key" '' "$(grep -rlI -e '^-----BEGIN .*PRIVATE KEY-----' "$@" 2>/dev/null)"
+    same "$name: no ssh host key" '' "$(find "$@" -name 'ssh_host_*')"
+    # An empty field lets everybody in; that of a group lets in nobody.
+    same "$name: no password in any shadow file, and none left empty" '' "$(find "$@" -regex '.*/etc/g?shadow-?' -type f \
+        -exec awk -F: '$2 !~ (FILENAME ~ /gshadow/ ? "^[!*]*$" : "^[!*]+$") { print FILENAME ": " $1 }' {} +)"
+    same "$name: no machine id, seed or database of passwords" '' "$(find "$@" -type f -size +0 \
+        \( -name machine-id -o -name random-seed -o -name credential.secret -o -name 'sasldb*' -o -name .pgpass -o -name '*htpasswd' \))"
+    same "$name: no answer in debconf's passwords" '' "$(find "$@" -path '*/debconf/passwords.dat*' -exec grep -H '^Value: .' {} +)"
+}
+# image_mounted IMAGE: its root and store at $scratch/root and $scratch/store, which is a test
+image_mounted() {
+    local part start size
+    for part in root store; do
+        read -r start size < <(sfdisk -J "$1" | jq -r --arg suffix "_$part" \
+            '.partitiontable | .sectorsize as $s | .partitions[] | select(.name // "" | endswith($suffix)) | "\(.start * $s) \(.size * $s)"')
+        mkdir "$scratch/$part"
+        if ! mount -o "ro,loop,offset=$start,sizelimit=$size" "$1" "$scratch/$part"; then
+            not_ok "the $part of ${1##*/} is opened"
+            return 1
+        fi
+        at_exit umount "$scratch/$part"
+    done
+    ok "root and store of ${1##*/} are opened"
+}

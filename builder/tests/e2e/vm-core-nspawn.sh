@@ -10,4 +10,5 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 scenarios core-test nspawn
 listens_as_planned core-test nspawn
+breakdown_is_whole core-test nspawn
 scenarios ha nspawn --scenario failover

@@ -10,3 +10,4 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 scenarios tiny nspawn
 listens_as_planned tiny nspawn
+breakdown_is_whole tiny nspawn

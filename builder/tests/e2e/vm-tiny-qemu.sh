@@ -9,3 +9,4 @@ for s in first-boot reboot power-cut no-network-card larger-disk corrupt-root co
     args+=(--scenario "$s")
 done
 scenarios tiny qemu "${args[@]}"
+breakdown_is_whole tiny qemu

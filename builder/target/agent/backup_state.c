@@ -80,21 +80,27 @@ json_t *backup_status(const struct agent *a, json_t *problems)
 	return json_pack("{s:o}", "items", items);
 }
 
+/* systemd's "Thu 2099-01-01 03:00:00 UTC", without the day of the week; nothing when there is no next time. */
+static const char *next_time(char *answer)
+{
+	static const char property[] = "NextElapseUSecRealtime=";
+	if (!str_starts(answer, property))
+		return NULL;
+	answer[strcspn(answer, "\n")] = 0;
+	const char *time = strchr(answer, ' ');
+	return time ? time + 1 : NULL;
+}
+
 void backup_next(const struct agent *a, json_t *backup)
 {
-	static const char property[] = "NextElapseUSecRealtime=@";
 	_cleanup_err_ struct err ignored = ERR_INIT;
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	const char *timer = json_string_value(json_object_get(a->m.backup, "timer"));
-	const char *const argv[] = {
-		"systemctl", "show", "--timestamp=unix", "--property=NextElapseUSecRealtime", timer, NULL};
-	uint64_t next;
+	const char *const argv[] = {"systemctl", "show", "--property=NextElapseUSecRealtime", timer, NULL};
 	json_object_set_new(backup, "next", json_null());
 	if (!timer || proc_run(argv, &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
 		return;
-	char *text = out.len ? out.s : NULL, *end = text ? strchr(text, '\n') : NULL;
-	if (end)
-		*end = 0;
-	if (text && str_starts(text, property) && str_to_u64(text + strlen(property), &next) && next < INT64_MAX)
-		json_object_set_new(backup, "next", json_string(backup_time_text((int64_t)next)));
+	const char *next = out.len ? next_time(out.s) : NULL;
+	if (next)
+		json_object_set_new(backup, "next", json_string(next));
 }

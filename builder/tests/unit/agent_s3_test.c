@@ -16,7 +16,7 @@ static json_t *options(struct fix *f, const char *bucket, const char *secret)
 	_cleanup_free_ char *path = path_join(f->a.state, "backup-s3"), *keys = xasprintf("fixture %s\n", secret);
 	assert_works(agent_write(path, keys, strlen(keys), 0600, &f->err), f);
 	return json_pack("{s:s, s:s, s:s, s:s}", "target", "s3", "address", getenv("KILN_S3"), "bucket", bucket,
-		"folder", "a b+c");
+		"folder", "a+b=c&d");
 }
 
 static void put(struct fix *f, struct vault *v, const char *time, size_t size)
@@ -94,10 +94,11 @@ static void refused(void **state)
 	_cleanup_vault_ struct vault v = {0}, w = {0};
 	_cleanup_backups_ struct backup_list l = {0};
 	_cleanup_free_ char *no_bucket =
-		xasprintf("bucket nowhere at %s: GET: answer 404 NoSuchBucket: The specified bucket does not exist.",
-			getenv("KILN_S3"));
+		xasprintf("bucket nowhere at %s: GET: answer 404 NoSuchBucket", getenv("KILN_S3"));
 	assert_works(vault_open(&v, &f->a, o, &f->err), f);
-	assert_fails(vault_backups(&v, "db.keep", &l, &f->err), f, no_bucket);
+	assert_int_equal(vault_backups(&v, "db.keep", &l, &f->err), -1);
+	assert_true(str_starts(f->err.msg, no_bucket));
+	err_release(&f->err);
 	_cleanup_json_ json_t *wrong = options(f, "backups", "wrong");
 	assert_works(vault_open(&w, &f->a, wrong, &f->err), f);
 	assert_int_equal(vault_backups(&w, "db.keep", &l, &f->err), -1);

@@ -298,7 +298,7 @@ static int attempt(struct s3 *s, struct s3_call *c, bool *again, struct err *err
 		return err_set(err, ERR_NETWORK, "bucket %s at %s: %s", s->bucket, s->base,
 			*message ? message : curl_easy_strerror(code));
 	}
-	*again &= c->status == 429 || c->status >= 500;
+	*again &= c->status == 429 || (c->status >= 500 && c->status != 501);
 	return c->status >= 200 && c->status < 300 ? 0 : refused(s, c, err);
 }
 

@@ -13,7 +13,7 @@
 #define PBKDF2_SALT 32 /* characters */
 
 const char *const filter_names[] = {
-	"json", "yaml", "sh", "url", "upper", "b64", "bcrypt", "sha512crypt", "pbkdf2", NULL};
+	"json", "yaml", "sh", "url", "upper", "b64", "glob", "bcrypt", "sha512crypt", "pbkdf2", NULL};
 
 bool filter_known(const char *name)
 {
@@ -76,6 +76,23 @@ static char *upper(const char *value)
 		if (*p >= 'a' && *p <= 'z')
 			*p = (char)(*p - 'a' + 'A');
 	return s;
+}
+
+/* What is neither a letter nor a digit is written by its number: it means nothing to the reader, in whatever quotes. */
+static char *glob(const char *value)
+{
+	struct strbuf b = STRBUF_INIT;
+	strbuf_addc(&b, '^');
+	for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
+		if (*p == '*')
+			strbuf_adds(&b, ".*");
+		else if (isalnum(*p) || strchr("/-_", *p) || *p >= 0x80)
+			strbuf_addc(&b, (char)*p);
+		else
+			strbuf_addf(&b, "\\x%02x", *p);
+	}
+	strbuf_addc(&b, '$');
+	return strbuf_steal(&b);
 }
 
 static char *base64(const char *value)
@@ -141,6 +158,8 @@ int filter_apply(const char *name, const char *value, const char *salt_id, char 
 		return *ret = upper(value), 0;
 	if (str_eq(name, "b64"))
 		return *ret = base64(value), 0;
+	if (str_eq(name, "glob"))
+		return *ret = glob(value), 0;
 	if (str_eq(name, "bcrypt"))
 		return crypted("$2b$", value, salt_id, ret, err);
 	if (str_eq(name, "sha512crypt"))

@@ -4,6 +4,7 @@
  *     sh            one single-quoted word of a POSIX shell
  *     url           percent-encoded but for RFC 3986's unreserved characters
  *     upper b64     ASCII upper case; RFC 4648 base64 with padding, on one line
+ *     glob          a whole path pattern, * for anything, as an anchored regular expression
  *     bcrypt sha512crypt    crypt(3): $2b$ and $6$
  *     pbkdf2        RFC 8018's with HMAC-SHA-256: "KEY,SALT,ROUNDS", 64 hex digits, 32 characters, a number
  */

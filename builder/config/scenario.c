@@ -46,6 +46,8 @@ static const struct field run_fields[] = {NAME, WITHIN, FIELD(struct scenario_st
 	FIELD(struct scenario_step, save, IDENT), FIELD(struct scenario_step, same, IDENT),
 	FIELD(struct scenario_step, differs, IDENT), FIELD(struct scenario_step, apart, IDENT),
 	FIELD(struct scenario_step, retry, BOOL), FIELD(struct scenario_step, show, BOOL), FIELD_END};
+static const struct field visit_fields[] = {
+	NAME, WITHIN, FIELD(struct scenario_step, command, STRS, .required = true), FIELD_END};
 static const struct field console_fields[] = {
 	NAME, WITHIN, FIELD_AS("shows", struct scenario_step, output, STR, .required = true), FIELD_END};
 static const struct field off_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, button, BOOL), FIELD_END};
@@ -71,6 +73,7 @@ static const struct {
 	[STEP_CUT] = {"cut", cut_fields, 600000},
 	[STEP_CORRUPT] = {"corrupt", corrupt_fields, 0},
 	[STEP_SCREENSHOT] = {"screenshot", plain_fields, 0},
+	[STEP_VISIT] = {"visit", visit_fields, 120000},
 };
 
 const char *scenario_step_key(enum scenario_step_kind kind)
@@ -131,8 +134,8 @@ static int check_step(const struct scenario *s, const struct scenario_step *step
 		return -1;
 	if (kinds[step->kind].within_ms && !step->within_ms)
 		return ynode_err(key, err, "within: no time at all");
-	if (step->kind == STEP_RUN && step->command.n == 0)
-		return ynode_err(key, err, "run: the command is empty");
+	if ((step->kind == STEP_RUN || step->kind == STEP_VISIT) && step->command.n == 0)
+		return ynode_err(key, err, "%s: the command is empty", kinds[step->kind].key);
 	if (step->at && step->at[0] != '/')
 		return ynode_err(key, err, "at: expected a path into the status such as /state, found '%s'", step->at);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -21,6 +21,7 @@ enum scenario_step_kind {
 	STEP_CUT,     /* pull the plug */
 	STEP_CORRUPT, /* change bytes of a partition while it is off */
 	STEP_SCREENSHOT,
+	STEP_VISIT, /* a program of the test's host uses what the machine publishes */
 };
 
 struct scenario_step {
@@ -29,7 +30,7 @@ struct scenario_step {
 	const char *name; /* what is checked, for people; NULL: made from the kind */
 	uint64_t within_ms;
 	const char *in;				   /* run: container; NULL: the machine */
-	struct ylist command;			   /* run */
+	struct ylist command;			   /* run; visit: the program, beside the scenario, and its arguments */
 	uint64_t status;			   /* run: exit status */
 	const char *output;			   /* run, console: extended regular expression */
 	const char *save, *same, *differs, *apart; /* run: the output, by name; apart: no line in common */

@@ -44,6 +44,7 @@ static const struct field secret_fields[] = {
 	FIELD(struct secret_def, bytes, UINT, .min = 16, .max = 1024),
 	FIELD(struct secret_def, encoding, ENUM, .names = encodings),
 	FIELD_SUB(struct secret_def, certificate, PTR, struct cert_def, cert_fields),
+	FIELD(struct secret_def, show, SCALAR),
 	FIELD_SELF(struct secret_def, self),
 	FIELD_END,
 };
@@ -117,12 +118,19 @@ static const struct field needs_fields[] = {
 	FIELD(struct needs_def, disk, SIZE),
 	FIELD_END,
 };
+static const struct field refuse_fields[] = {
+	FIELD_AS("if", struct refuse_def, when, STRS, .required = true),
+	FIELD(struct refuse_def, text, SCALAR, .required = true),
+	FIELD_SELF(struct refuse_def, self),
+	FIELD_END,
+};
 static const char *const retirements[] = {"keep", NULL};
 static const struct field offer_fields[] = {
 	FIELD_SUB(struct offer_def, params, NAMED, struct typed_def, param_fields, .loose_name = true),
 	FIELD_SUB(struct offer_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
 		.init = &secret_init),
 	FIELD(struct offer_def, gives, MAP),
+	FIELD_SUB(struct offer_def, refuse, LIST, struct refuse_def, refuse_fields),
 	FIELD(struct offer_def, reach, STRS),
 	FIELD(struct offer_def, calls, STRS),
 	FIELD(struct offer_def, callers, IDENTS),

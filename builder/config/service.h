@@ -50,6 +50,7 @@ struct secret_def {
 	uint64_t bytes;
 	const char *encoding;
 	struct cert_def *certificate;
+	const struct ynode *show; /* what it is, for the person who is told it once; or NULL */
 	const struct ynode *self;
 };
 typedef BLIST(struct secret_def) secret_defs;
@@ -96,11 +97,17 @@ struct publish_def {
 struct needs_def { /* beyond what containers and volumes say */
 	uint64_t memory, disk;
 };
+struct refuse_def { /* claims for which all conditions hold are refused with the text */
+	struct ylist when;
+	const struct ynode *text;
+	const struct ynode *self;
+};
 struct offer_def {
 	const char *kind;
 	typed_defs params;
 	secret_defs secrets;
 	struct ymap gives;
+	BLIST(struct refuse_def) refuse;
 	struct ylist reach, calls, callers;
 	struct ymap saves; /* kiln-agent keeps copies of what claimants have: where, how many */
 	const struct ynode *aliases;   /* CONTAINER: [names] */

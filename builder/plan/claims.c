@@ -345,6 +345,28 @@ static int check_unique(struct planner *pl, size_t i, size_t param, struct err *
 	return 0;
 }
 
+/* `refuse:` of the offer: what its parameters allow one by one, but not together or not in this profile. */
+static int check_refusals(struct planner *pl, struct pclaim *c, struct err *err)
+{
+	struct scope offer = {.pl = pl, .svc = c->provider, .claim = c};
+	for (size_t i = 0; i < c->offer->refuse.n; i++) {
+		const struct refuse_def *r = &c->offer->refuse.v[i];
+		bool all = true;
+		const char *text;
+		for (size_t k = 0; k < r->when.n && all; k++) {
+			struct place at = place_of(r->when.v[k], "if");
+			if (eval_cond(&offer, &at, r->when.v[k]->text, &all, err) < 0)
+				return -1;
+		}
+		if (!all)
+			continue;
+		if (eval_public(&offer, r->text, "text", &text, err) < 0)
+			return -1;
+		return ynode_err(c->def->self, err, "%s.%s: %s", c->svc->def->name, c->def->name, text);
+	}
+	return 0;
+}
+
 /* All values of all claims, into the appliance. */
 int plan_claim_values(struct planner *pl, struct err *err)
 {
@@ -371,6 +393,8 @@ int plan_claim_values(struct planner *pl, struct err *err)
 		}
 		if (!c->offer)
 			continue;
+		if (check_refusals(pl, c, err) < 0)
+			return -1;
 		out->outputs.n = c->offer->gives.n;
 		out->outputs.v = arena_alloc(pl->arena, (c->offer->gives.n + 1) * sizeof *out->outputs.v);
 		for (size_t k = 0; k < c->offer->gives.n; k++) {

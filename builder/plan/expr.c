@@ -32,7 +32,9 @@ int leak_err(const struct place *at, const struct value *v, struct err *err)
 /* "?name": a claim that is fulfilled, or a text that is not empty. */
 static int is_there(const struct scope *s, const struct place *at, const char *name, bool *ret, struct err *err)
 {
-	struct pclaim *c = s->svc && !s->claim ? claim_find(s->pl, s->svc, name) : NULL;
+	/* In an offer the plain names are the parameters; the provider's own claims are called service.claims.NAME. */
+	const char *own = !s->claim ? name : str_starts(name, "service.claims.") ? name + 15 : NULL;
+	struct pclaim *c = s->svc && own ? claim_find(s->pl, s->svc, own) : NULL;
 	if (c) {
 		*ret = c->provider != NULL;
 		return 0;

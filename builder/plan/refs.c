@@ -174,15 +174,15 @@ static int ref_claims(const struct scope *s, const struct place *at, const char 
 	return -1;
 }
 
-/* Does some `save:` below this node keep that name? */
-static bool saves(const struct ynode *n, const char *name)
+/* Does some `save:` (or `note:`) below this node keep that name? */
+static bool saves(const struct ynode *n, const char *how, const char *name)
 {
 	if (!n || n->kind == Y_SCALAR)
 		return false;
-	if (n->kind == Y_MAP && ynode_get(ynode_get(n, "save"), name))
+	if (n->kind == Y_MAP && ynode_get(ynode_get(n, how), name))
 		return true;
 	for (size_t i = 0; i < n->n; i++)
-		if (saves(n->kind == Y_MAP ? n->pairs[i].value : n->items[i], name))
+		if (saves(n->kind == Y_MAP ? n->pairs[i].value : n->items[i], how, name))
 			return true;
 	return false;
 }
@@ -192,12 +192,14 @@ static int ref_saved(const struct scope *s, const struct place *at, const char *
 	struct value *ret, struct err *err)
 {
 	const struct pclaim *c = s->claim;
-	if (!saves(c ? c->offer->provision : s->svc->def->provision, name))
+	const struct ynode *steps = c ? c->offer->provision : s->svc->def->provision;
+	bool secret = saves(steps, "save", name);
+	if (!secret && !saves(steps, "note", name))
 		return place_err(at, err, "${%s}: no step has `save: {%s: ...}`", ref, name);
 	const char *id =
 		c ? arena_printf(s->pl->arena, "%s/%s.%s.%s", s->svc->def->name, c->svc->def->name, c->def->name, name)
 		  : arena_printf(s->pl->arena, "%s/%s", s->svc->def->name, name);
-	ret->secret = true;
+	ret->secret = secret;
 	ret->why = arena_strdup(s->pl->arena, ref);
 	return give_runtime(s, ret, "saved", id);
 }

@@ -37,7 +37,11 @@ static int add(struct collect *c, const struct scope *s, const secret_defs *defs
 		const struct secret_def *d = &defs->v[i];
 		struct secret_spec out = {.bytes = (unsigned)d->bytes, .encoding = d->encoding};
 		out.id = arena_printf(c->pl->arena, "%s/%s", prefix, d->name);
+		if (d->certificate && d->show)
+			return ynode_err(d->show, err, "show: '%s' is a certificate, which nobody types", d->name);
 		if (d->certificate && add_certificate(s, d, holder, &out, err) < 0)
+			return -1;
+		if (d->show && eval_public(s, d->show, "show", &out.show, err) < 0)
 			return -1;
 		vec_push(&c->all, out);
 	}

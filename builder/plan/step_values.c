@@ -110,6 +110,12 @@ json_t *step_input_json(const struct scope *s, const struct ynode *n, const char
 	return json_string(v.text);
 }
 
+json_t *step_bool_json(const struct ynode *n, const char *key, struct err *err)
+{
+	bool yes;
+	return bind_bool(n, key, &yes, err) < 0 ? NULL : json_boolean(yes);
+}
+
 json_t *step_statuses_json(const struct ynode *n, const char *key, struct err *err)
 {
 	if (n->kind != Y_LIST || !n->n || n->n > 15) {

@@ -17,6 +17,7 @@ enum step_type {
 	S_PORT,
 	S_STATUSES, /* list of HTTP statuses */
 	S_MS,
+	S_BOOL,
 	S_MODE,
 	S_CONTAINERS, /* the name of a container of the service: all its instances */
 	S_SAVE,	      /* names to JSON pointers */
@@ -67,6 +68,7 @@ static const struct step_field http_fields[] = {
 	{"body", S_INPUT, false, NULL, NULL},
 	{"expect", S_STATUSES, false, NULL, NULL},
 	{"save", S_SAVE, false, NULL, NULL},
+	{"note", S_SAVE, false, NULL, NULL}, /* the same of what is no secret */
 	{NULL, S_TEXT, false, NULL, NULL},
 };
 static const struct step_field tcp_fields[] = {
@@ -110,6 +112,7 @@ static const struct step_field step_fields[] = {
 	{"unless", S_OBJECT, false, NULL, condition_fields},
 	{"retry", S_OBJECT, false, NULL, retry_fields},
 	{"timeout", S_MS, false, NULL, NULL},
+	{"fresh", S_BOOL, false, NULL, NULL},
 	{NULL, S_TEXT, false, NULL, NULL},
 };
 
@@ -179,6 +182,8 @@ static json_t *field_json(const struct scope *s, const struct ynode *n, const st
 	case S_MS:
 	case S_MODE:
 		return number_json(s, n, f, err);
+	case S_BOOL:
+		return step_bool_json(n, f->key, err);
 	case S_STATUSES:
 		return step_statuses_json(n, f->key, err);
 	case S_CONTAINERS:
@@ -281,6 +286,12 @@ static int check_step(const struct scope *s, const struct ynode *n, json_t *out,
 		return -1;
 	if (ynode_get(n, "unless") && one_action(ynode_get(n, "unless"), conditions, "unless", err) < 0)
 		return -1;
+	if (json_is_true(json_object_get(out, "fresh")) &&
+		(!http || (!ynode_get(http, "save") && !ynode_get(http, "note")) || ynode_get(n, "unless") ||
+			ynode_get(n, "retry")))
+		return ynode_err(ynode_get(n, "fresh"), err,
+			"fresh: only an http step that saves something, without unless and retry, is made anew for "
+			"others");
 	if (http && !!ynode_get(http, "json") + !!ynode_get(http, "form") + !!ynode_get(http, "body") > 1)
 		return ynode_err(http, err, "http: at most one of json, form and body");
 	if (http && ynode_get(http, "login") && ynode_get(http, "sigv4"))

@@ -12,6 +12,7 @@ json_t *step_words_json(const struct scope *s, const struct ynode *n, const char
 json_t *step_map_json(const struct scope *s, const struct ynode *n, const char *key, struct err *err);
 json_t *step_any_json(const struct scope *s, const struct ynode *n, const char *key, struct err *err);
 json_t *step_input_json(const struct scope *s, const struct ynode *n, const char *key, struct err *err);
+json_t *step_bool_json(const struct ynode *n, const char *key, struct err *err);
 json_t *step_statuses_json(const struct ynode *n, const char *key, struct err *err);
 json_t *step_containers_json(const struct scope *s, const struct ynode *n, const char *key, struct err *err);
 json_t *step_save_json(const struct scope *s, const struct ynode *n, const char *key, struct err *err);

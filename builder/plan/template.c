@@ -105,13 +105,25 @@ static struct value item_of(const struct value *list, size_t k)
 	return v;
 }
 
+/* Put the text at the end of the last line. */
+static void end_with(struct strbuf *out, const char *text)
+{
+	bool newline = out->s[out->len - 1] == '\n';
+	if (newline)
+		out->s[--out->len] = '\0';
+	strbuf_adds(out, text);
+	if (newline)
+		strbuf_addc(out, '\n');
+}
+
 static int render_for(
 	struct render *r, const struct scope *s, size_t start, size_t end, const char *args, struct err *err)
 {
 	struct place at = line_place(r, start);
 	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
 	str_split(&words, args, " \t\r");
-	if (words.n != 3 || strcmp(words.v[1], "in") != 0 || !words.v[0][0])
+	bool between = words.n == 5 && !strcmp(words.v[3], "between");
+	if ((words.n != 3 && !between) || strcmp(words.v[1], "in") != 0 || !words.v[0][0])
 		return place_err(&at, err, "expected '%%for X in LIST', found '%%for %s'", args);
 	for (const char *const *name = reserved_names; *name; name++)
 		if (!strcmp(*name, words.v[0]))
@@ -125,8 +137,11 @@ static int render_for(
 		struct loopvar var = {.name = words.v[0], .value = item_of(&list, k), .outer = s->vars};
 		struct scope inner = *s;
 		inner.vars = &var;
+		size_t before = r->out.len;
 		if (render_lines(r, &inner, start + 1, end, err) < 0)
 			return -1;
+		if (between && k + 1 < list.n && r->out.len > before)
+			end_with(&r->out, words.v[4]);
 	}
 	return 0;
 }

@@ -45,6 +45,8 @@ struct guest_engine {
 		struct err *err);
 	int (*screenshot)(struct guest *g, const char *path, struct err *err);	 /* NULL: it has no screen */
 	int (*corrupt)(struct guest *g, const char *partition, struct err *err); /* NULL: it has no partitions */
+	/* What a program of this host is started with to reach the machine's ports, and where. NULL: it cannot. */
+	int (*beside)(struct guest *g, struct strvec *prefix, const char **address, struct err *err);
 	const char *(*report_line)(struct guest *g); /* next line of the report port, or NULL */
 	const char *(*console_line)(struct guest *g);
 	void (*release)(struct guest *g);

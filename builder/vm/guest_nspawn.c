@@ -376,6 +376,21 @@ static int exec(
 	return guest_take_status(out, status, "run a command on the machine", err);
 }
 
+/* In the machine's network, as it has no other: its own loopback address leads to what it publishes. */
+static int beside(struct guest *g, struct strvec *prefix, const char **address, struct err *err)
+{
+	pid_t pid = leader(g->own);
+
+	if (pid <= 0)
+		return err_set(err, ERR_TEST, "the machine is not running");
+	strvec_addl(prefix, "nsenter", "-t", NULL);
+	strvec_addf(prefix, "%d", (int)pid);
+	/* In a process namespace of its own: what it leaves running ends with it. */
+	strvec_addl(prefix, "--net", "--", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", NULL);
+	*address = "127.0.0.1";
+	return 0;
+}
+
 static const char *report_line(struct guest *g)
 {
 	struct nspawn_guest *n = g->own;
@@ -407,6 +422,7 @@ const struct guest_engine guest_nspawn = {
 	.cut = cut,
 	.button = button,
 	.exec = exec,
+	.beside = beside,
 	.report_line = report_line,
 	.console_line = console_line,
 	.release = release,

@@ -14,6 +14,8 @@ static char *step_title(const struct scenario_step *s)
 		return xasprintf("%s %s is %s", key, s->at, s->is);
 	case STEP_RUN:
 		return xasprintf("%s %s%s%s", key, s->command.v[0]->text, s->in ? " in " : "", s->in ? s->in : "");
+	case STEP_VISIT:
+		return xasprintf("%s %s", key, s->command.v[0]->text);
 	case STEP_CONSOLE:
 		return xasprintf("%s shows %s", key, s->output);
 	case STEP_CUT:
@@ -39,6 +41,8 @@ static const char *cannot(const struct guest_engine *e, const struct scenario_st
 		return "this engine has no screen";
 	if (s->kind == STEP_CORRUPT && !e->corrupt)
 		return "this engine has no partitions";
+	if (s->kind == STEP_VISIT && !e->beside)
+		return "this engine has no way in for programs of this host";
 	return NULL;
 }
 

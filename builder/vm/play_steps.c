@@ -380,4 +380,5 @@ int (*const play_steps[])(struct play *p, const struct scenario_step *s, struct 
 	[STEP_CUT] = step_cut,
 	[STEP_CORRUPT] = step_corrupt,
 	[STEP_SCREENSHOT] = step_screenshot,
+	[STEP_VISIT] = step_visit,
 };

@@ -22,6 +22,9 @@ struct play {
 void play_listen(struct play *p);
 void play_end_of_boot(struct play *p);
 
+/* visit.c: a step of play_steps.c. */
+int step_visit(struct play *p, const struct scenario_step *s, struct err *err);
+
 /*
  * play_steps.c: one step, by kind. 0: it holds. 1: it does not, p->why says it. -1: the test could not be done, or
  * (ERR_TEST) the appliance's failure.

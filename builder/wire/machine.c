@@ -149,6 +149,7 @@ static json_t *secrets(const struct appliance *a)
 		} else {
 			set_u64(o, "bytes", s->bytes);
 			set_str(o, "encoding", s->encoding ? s->encoding : "hex");
+			set_str(o, "show", s->show);
 		}
 		json_array_append_new(list, o);
 	}

@@ -201,6 +201,7 @@ static int parse_secrets(struct machine *m, struct err *err)
 			return err_wrap(err, "secrets[%zu]", i);
 		s->bytes = opt_u32(j, "bytes");
 		s->encoding = opt_str(j, "encoding");
+		s->show = opt_str(j, "show");
 		s->certificate = json_is_object(cert);
 		s->names = strings(m, json_object_get(cert, "names"));
 		s->containers = strings(m, json_object_get(cert, "containers"));

@@ -39,6 +39,7 @@ struct secret {
 	const char *id;
 	unsigned bytes;
 	const char *encoding;
+	const char *show; /* (rt) what it is, for the person who is told it once; NULL: nobody is */
 	bool certificate;
 	const char *const *names, *const *containers; /* of a certificate; NULL-terminated */
 };

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{"watch", cmd_watch, false, 0, "", "probe all containers; restart what stays unhealthy"},
 	{"wait", cmd_wait, false, 3, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
 	{"ready", cmd_ready, false, 1, "[--check]", "until everything is healthy and provisioned"},
-	{"status", cmd_status, false, 2, "[--json] [--full] | --follow", "show the state of everything"},
+	{"status", cmd_status, false, 2, "[--json] [--full] | --follow [--secrets]", "show the state of everything"},
 	{"report", cmd_report, false, 0, "", "send the status to the host"},
 	{"backup", cmd_backup, false, 64, "[--list] [SERVICE...]", "save what services keep; show what is saved"},
 	{"restore", cmd_restore, false, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},

@@ -1,6 +1,7 @@
 /*
  * `provision ID`: the steps of one provision, in order, each at most once for the same text. A `wait` is about now, not
- * about once: it holds after every boot before the machine is ready, and is not recorded.
+ * about once: it holds after every boot before the machine is ready, and is not recorded. Nor is a `fresh` step, such
+ * as a login: it is done before every try of those after it that have to run, since what it saves does not last.
  */
 #include "base/hash.h"
 #include "base/json.h"
@@ -9,6 +10,7 @@
 #include "target/agent/patience.h"
 #include "target/agent/record.h"
 #include "target/agent/step.h"
+#include "target/agent/step_hash.h"
 #include "target/agent/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -55,20 +57,61 @@ static uint64_t number(const json_t *o, const char *key, uint64_t otherwise)
 	return json_is_integer(j) && json_integer_value(j) > 0 ? (uint64_t)json_integer_value(j) : otherwise;
 }
 
-/* Try until it is done or its time is over. `already` tells that `unless` held. */
-static int try_step(struct progress *g, struct step_run *r, const char *key, bool *already, struct err *err)
+/* The fresh steps before step i, in order. */
+static int do_fresh(struct step_run *r, size_t i, struct err *err)
 {
-	const json_t *unless = json_object_get(r->step, "unless"), *retry = json_object_get(r->step, "retry");
+	struct step_run fresh = {.a = r->a, .p = r->p, .masks = r->masks, .timeout_ms = r->timeout_ms};
+	int rc = 0;
+	for (size_t k = 0; k < i && rc == 0; k++) {
+		const json_t *step = json_array_get(r->p->steps, k);
+		if (!step_is_fresh(step))
+			continue;
+		_cleanup_json_ json_t *resolved = text_resolve_json(r->a, step, r->masks, err);
+		fresh.step = resolved;
+		rc = resolved ? step_try(&fresh, err) : -1;
+		if (rc < 0)
+			err_wrap(err, "%s", json_string_value(json_object_get(step, "name")));
+	}
+	strbuf_reset(&r->answer);
+	strbuf_adds(&r->answer, strbuf_cstr(&fresh.answer));
+	strbuf_release(&fresh.answer);
+	return rc;
+}
+
+/* One try of step i. `unless` may hold although a login is refused: where it says that who logs in has gone, say. */
+static int try_once(struct step_run *r, size_t i, bool *already, struct err *err)
+{
+	const json_t *raw = json_array_get(r->p->steps, i), *condition = json_object_get(raw, "unless");
+	_cleanup_err_ struct err ignored = ERR_INIT, unresolved = ERR_INIT;
+	int ready = do_fresh(r, i, err);
+	_cleanup_json_ json_t *step = text_resolve_json(r->a, raw, r->masks, &unresolved);
+	_cleanup_json_ json_t *alone =
+		condition && !step ? text_resolve_json(r->a, condition, r->masks, &ignored) : NULL;
+	const json_t *unless = step ? json_object_get(step, "unless") : alone;
+	int rc = -1;
+	r->step = step ? step : alone;
+	if (unless && step_condition(r, unless, &ignored) == 0) {
+		err_release(err);
+		*already = true;
+		rc = 0;
+	} else if (ready == 0) {
+		rc = step ? step_try(r, err) : err_set(err, unresolved.kind, "%s", unresolved.msg);
+	}
+	r->step = raw;
+	return rc;
+}
+
+/* Try until it is done or its time is over. `already` tells that `unless` held. */
+static int try_step(struct progress *g, struct step_run *r, size_t i, const char *key, bool *already, struct err *err)
+{
+	const json_t *retry = json_object_get(r->step, "retry");
 	bool waits = json_object_get(r->step, "wait");
 	uint64_t every = number(retry, "every", 2000), limit = number(retry, "for", waits ? 300000 : 60000);
 	uint64_t begun = patience_ms();
 	uint64_t timeout = number(r->step, "timeout", waits ? 10000 : 60000);
 	for (;;) {
-		_cleanup_err_ struct err ignored = ERR_INIT;
 		r->timeout_ms = patience_stretch(timeout);
-		if (unless && step_condition(r, unless, &ignored) == 0)
-			return *already = true, 0;
-		if (step_try(r, err) == 0)
+		if (try_once(r, i, already, err) == 0)
 			return 0;
 		_cleanup_free_ char *answer = masked_answer(err->msg, &r->answer, r->masks);
 		if (patience_ms() - begun + every > limit || err->kind == ERR_CONFIG) {
@@ -90,13 +133,13 @@ static void note(struct progress *g, const char *key, uint64_t begun, const char
 
 static int run_step(struct progress *g, struct record *rec, size_t i, struct strvec *masks, struct err *err)
 {
-	_cleanup_free_ char *key = record_key(g->p->steps, i), *text = NULL;
+	_cleanup_free_ char *key = record_key(g->p->steps, i);
 	char hash[HASH_HEX];
-	_cleanup_json_ json_t *step = text_resolve_json(g->a, json_array_get(g->p->steps, i), masks, err);
-	if (!step)
+	const json_t *step = json_array_get(g->p->steps, i);
+	if (step_is_fresh(step))
+		return 0;
+	if (step_hash(g->a, g->p, i, masks, hash, err) < 0)
 		return err_wrap(err, "%s", key);
-	text = json_canonical(step);
-	hash_bytes(text, strlen(text), hash);
 	bool once = !json_object_get(step, "wait");
 	if (once && record_has(rec, key, hash))
 		return note(g, key, agent_ms(), "recorded"), 0;
@@ -104,7 +147,7 @@ static int run_step(struct progress *g, struct record *rec, size_t i, struct str
 	struct step_run r = {.a = g->a, .p = g->p, .step = step, .masks = masks};
 	uint64_t begun = agent_ms();
 	bool already = false;
-	int rc = try_step(g, &r, key, &already, err);
+	int rc = try_step(g, &r, i, key, &already, err);
 	if (rc == 0) {
 		note(g, key, begun, already ? "already so" : "done");
 		rc = once ? record_done(rec, key, hash, err) : 0;

@@ -1,15 +1,18 @@
-/* `status [--json] [--full] | --follow`, `ready [--check]`. */
+/* `status [--json] [--full] | --follow [--secrets]`, `ready [--check]`. */
 #include "target/agent/status.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/path.h"
+#include "target/agent/show.h"
 
 static int put(const char *text, struct err *err)
 {
 	return fputs(text, stdout) < 0 || fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
 }
 
-/* For the console: a line whenever it differs from the last one, the table whenever all is ready. */
-static int follow(const struct agent *a, struct err *err)
+/* For the console: a line whenever it differs from the last one, the table whenever all is ready; with `secrets` those
+ * that a person is to be told. */
+static int follow(const struct agent *a, bool secrets, struct err *err)
 {
 	_cleanup_free_ char *last = NULL;
 	for (bool was_ready = false;; agent_sleep(500)) {
@@ -26,6 +29,9 @@ static int follow(const struct agent *a, struct err *err)
 			status_text(status, &table);
 			if (put(strbuf_cstr(&table), err) < 0)
 				return -1;
+			_cleanup_err_ struct err why = ERR_INIT;
+			if (secrets && show_once(a, stdout, &why) < 0)
+				log_warn("%s", why.msg); /* told at the next start */
 		}
 		was_ready = ready;
 	}
@@ -34,8 +40,8 @@ static int follow(const struct agent *a, struct err *err)
 int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 {
 	bool json = false;
-	if (argc == 2 && str_eq(argv[1], "--follow"))
-		return follow(a, err);
+	if (argc > 1 && argc < 4 && str_eq(argv[1], "--follow") && (argc == 2 || str_eq(argv[2], "--secrets")))
+		return follow(a, argc == 3, err);
 	_cleanup_json_ json_t *status = status_core(a);
 	status_details(a, status);
 	for (int i = 1; i < argc; i++) {

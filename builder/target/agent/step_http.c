@@ -131,7 +131,10 @@ static int judge(struct step_run *r, const json_t *x, const struct http_request 
 	if (!probe_expected(expect, status, 200, 299))
 		return err_set(err, ERR_TEST, "%s %s:%u answers %u", q->method ? q->method : "GET", q->address, q->port,
 			status);
-	return save(r, json_object_get(x, "save"), strbuf_cstr(&r->answer), err);
+	const char *said = strbuf_cstr(&r->answer);
+	return save(r, json_object_get(x, "save"), said, err) < 0 || save(r, json_object_get(x, "note"), said, err) < 0
+		       ? -1
+		       : 0;
 }
 
 int step_http(struct step_run *r, const json_t *x, const json_t *around, struct err *err)

@@ -343,6 +343,63 @@ static void http_login(void **state)
 	server_stop(&s);
 }
 
+/* A fresh step is done for a step that has to run, and for no other; that its token is another one changes nothing. */
+static void fresh(void **state)
+{
+	struct fix *f = *state;
+	struct server s;
+	server_start(&s, "127.0.0.20", "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"t\":\"t0ken-1\"}");
+	for (unsigned round = 0; round < 3; round++) {
+		_cleanup_free_ char *steps = xasprintf(
+			"[{\"name\":\"login\",\"fresh\":true,\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/login\","
+			"\"save\":{\"t\":\"/t\"}}},"
+			"{\"name\":\"use\",\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/use\",\"body\":\"%s\","
+			"\"headers\":{\"K\":\"Bearer ${saved:db/t}\",\"L\":\"${saved:db/t|b64}\"}}}]",
+			s.port, s.port, round < 2 ? "same" : "other");
+		strbuf_reset(&s.asked);
+		if (round)
+			s.answer = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"t\":\"t0ken-2\"}";
+		with_steps(f, 0, steps);
+		assert_works(provision(f), f);
+		how(f, round == 1 ? "use: recorded" : "use: done");
+		const char *asked = strbuf_cstr(&s.asked);
+		assert_true(!strstr(asked, "GET /login ") == (round == 1));
+		assert_true(!strstr(asked, round ? "\r\nK: Bearer t0ken-2\r\n" : "\r\nK: Bearer t0ken-1\r\n") ==
+			    (round == 1));
+	}
+	assert_no_leak(f, "t0ken");
+	server_stop(&s);
+}
+
+/* Who logs in has gone, and `unless` says that all is done then: a refused login does not matter. */
+static void fresh_refused(void **state)
+{
+	struct fix *f = *state;
+	struct server s;
+	server_start(&s, "127.0.0.20", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+	for (int with = 1; with >= 0; with--) {
+		_cleanup_free_ char *unless = xasprintf(
+			",\"unless\":{\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/\",\"expect\":[401]}}", s.port);
+		_cleanup_free_ char *steps = xasprintf(
+			"[{\"name\":\"login\",\"fresh\":true,\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/login\","
+			"\"save\":{\"t\":\"/t\"}}},"
+			"{\"name\":\"%s\",\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/use\","
+			"\"headers\":{\"K\":\"${saved:db/t}\"}}%s,\"retry\":{\"every\":10,\"for\":1}}]",
+			s.port, with ? "with" : "without", s.port, with ? unless : "");
+		with_steps(f, 0, steps);
+		if (with) {
+			assert_works(provision(f), f);
+			how(f, "with: already so");
+			continue;
+		}
+		_cleanup_free_ char *want =
+			xasprintf("provision db: without: login: GET 127.0.0.20:%u answers 401", s.port);
+		assert_fails(provision(f), f, want);
+	}
+	assert_null(strstr(strbuf_cstr(&s.asked), "/use "));
+	server_stop(&s);
+}
+
 /* https: only a server with a certificate of the appliance's CA for that address gets to see the request. */
 static void https_verified(void **state)
 {
@@ -587,7 +644,8 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {TEST(exec_once), TEST(runs_again_when_changed), TEST(unless_so),
 		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(http_signed), TEST(http_login),
-		TEST(https_verified), TEST(http_refused), TEST(first_healthy), TEST(waits), TEST(waits_every_time),
-		TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives), TEST(killed)};
+		TEST(fresh), TEST(fresh_refused), TEST(https_verified), TEST(http_refused), TEST(first_healthy),
+		TEST(waits), TEST(waits_every_time), TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives),
+		TEST(killed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "target/agent/ca.h"
 #include "target/agent/render.h"
 #include "target/agent/secrets.h"
+#include "target/agent/show.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
@@ -253,11 +254,55 @@ static void full_disk(void **state)
 	assert_int_equal(good, 0);
 }
 
+static char *told(struct fix *f, const char *mode)
+{
+	_cleanup_free_ char *path = path_join(f->dir, "console");
+	if (mode[0] == 'r')
+		assert_works(path_write(path, "", 0, 0600, &f->err), f);
+	FILE *to = fopen(path, mode);
+	assert_non_null(to);
+	int r = show_once(&f->a, to, &f->err);
+	fclose(to);
+	return r < 0 ? NULL : fix_file(f, "console");
+}
+
+/* What a person is told is told once: not before the console has taken it, and not again. */
+static void told_once(void **state)
+{
+	struct fix *f = *state;
+	fix_machine(f, "{\"kiln\":1,\"name\":\"t\",\"domain\":\"d.internal\",\"epoch\":1763900000,\"network\":{"
+		       "\"name\":\"kiln\","
+		       "\"bridge\":\"kiln0\",\"subnet\":\"127.0.0.0/24\"},\"secrets\":["
+		       "{\"id\":\"a/first\",\"bytes\":16,\"encoding\":\"alnum\",\"show\":\"https://a.${fact:domain}, "
+		       "of 'x'\"},"
+		       "{\"id\":\"a/quiet\",\"bytes\":16},"
+		       "{\"id\":\"a/web/second\",\"bytes\":16,\"show\":\"of y\"}]}");
+	assert_works(cmd_secrets(&f->a, 0, NULL, &f->err), f);
+	assert_null(told(f, "r"));
+	assert_string_equal(f->err.msg, "the console");
+	err_release(&f->err);
+	_cleanup_free_ char *first = fix_file(f, "state/secrets/a/first"),
+			    *second = fix_file(f, "state/secrets/a/web/second");
+	_cleanup_free_ char *want = xasprintf("shown this once, to be written down:\n"
+					      "  https://a.d.internal, of 'x': %s\n  of y: %s\n",
+		first, second);
+	_cleanup_free_ char *once = told(f, "w"), *again = told(f, "w");
+	assert_non_null(once);
+	assert_string_equal(once, want);
+	assert_string_equal(again, "");
+	/* The power went after the first was recorded. */
+	_cleanup_free_ char *record = path_join(f->dir, "state/shown/a/web/second");
+	assert_int_equal(unlink(record), 0);
+	_cleanup_free_ char *rest = told(f, "w");
+	assert_null(strstr(rest, first));
+	assert_non_null(strstr(rest, second));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fix_setup, fix_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(encodings), TEST(never_replaced), TEST(chain), TEST(renewal),
 		TEST(clocks), TEST(names_changed), TEST(interrupted), TEST(rendered), TEST(in_place),
-		TEST(not_captured_yet), TEST(full_disk)};
+		TEST(not_captured_yet), TEST(full_disk), TEST(told_once)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,7 @@ static void filters(void **state)
 	expect(f, "${secret:store/password|url}", "p%27w%22%24");
 	expect(f, "${secret:store/password|b64}", "cCd3IiQ=");
 	expect(f, "${secret:store/password|b64|url}", "cCd3IiQ%3D");
+	expect(f, "${secret:store/password|glob}", "^p\\x27w\\x22\\x24$");
 	_cleanup_free_ char *json = NULL;
 	assert_works(filter_apply("json", "\x01\n\t\\\x7f\xc3\xa9", "", &json, &f->err), f);
 	assert_string_equal(json, "\"\\u0001\\n\\u0009\\\\\\u007f\xc3\xa9\"");

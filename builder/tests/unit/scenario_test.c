@@ -90,7 +90,7 @@ static void test_steps(void **state)
 	bad(STEP "{}\n", "s.yaml:4:5: a step is one word and its details, like \"- ready: {within: 300s}\"");
 	bad(STEP "redy: {}\n", "s.yaml:4:5: unknown step \"redy\"\ndid you mean 'ready'?");
 	bad(STEP "zzzzzzzz: {}\n", "s.yaml:4:5: unknown step \"zzzzzzzz\"\nthere is: boot, console, corrupt, cut, "
-				   "fresh, off, ready, reboot, run, screenshot, status");
+				   "fresh, off, ready, reboot, run, screenshot, status, visit");
 	bad(STEP "ready: soon\n", "s.yaml:4:12: expected a mapping, found 'soon'");
 	bad(STEP "ready: [1]\n", "s.yaml:4:12: expected a mapping, found a list");
 	bad(STEP "ready: {within: soon}\n", "s.yaml:4:21: within: expected a duration such as 30s or 5m, found 'soon'");
@@ -133,6 +133,8 @@ static void test_details(void **state)
 		"s.yaml:4:5: shows: not an extended regular expression: Invalid preceding regular expression");
 	bad(STEP "cut: {after: 1y}\n", "s.yaml:4:18: after: expected a duration such as 30s or 5m, found '1y'");
 	bad(STEP "corrupt: {}\n", "s.yaml:4:14: partition: missing");
+	bad(STEP "visit: {}\n", "s.yaml:4:12: command: missing");
+	bad(STEP "visit: {command: []}\n", "s.yaml:4:5: visit: the command is empty");
 	bad(STEP "off: {button: maybe}\n", "s.yaml:4:19: button: expected true or false, found 'maybe'");
 }
 

@@ -109,7 +109,7 @@ struct offer_def {
 	struct ymap gives;
 	BLIST(struct refuse_def) refuse;
 	struct ylist reach, calls, callers;
-	struct ymap saves; /* kiln-agent keeps copies of what claimants have: where, how many */
+	struct ymap saves;	       /* kiln-agent keeps copies of what claimants have: where, how many */
 	const struct ynode *aliases;   /* CONTAINER: [names] */
 	const struct ynode *provision; /* steps */
 	const char *retire;	       /* "keep" or NULL: what was made for a claim stays when the claim goes */

@@ -3,8 +3,8 @@
 #include "config/yaml.h"
 
 /*
- * The service `root`, read from `path`, as its variant `name` (a scalar of the profile) has it: NAME.yaml beside it, put
- * over it. NULL with the error: no such variant, or one that changes more than containers.
+ * The service `root`, read from `path`, as its variant `name` (a scalar of the profile) has it: NAME.yaml beside it,
+ * put over it. NULL with the error: no such variant, or one that changes more than containers.
  */
 const struct ynode *variant_of(
 	struct arena *arena, const struct ynode *root, const char *path, const struct ynode *name, struct err *err);

@@ -143,7 +143,8 @@ struct psvc *svc_find(const struct planner *pl, const char *name);
 long svc_container(const struct psvc *svc, const char *name);
 void svc_instances(const struct planner *pl, const struct psvc *svc, long container, struct value *ret);
 
-/* containers.c, aliases.c, trees.c, derived.c, secrets.c, provision.c, flows.c, publish.c, saves.c, order.c, budget.c */
+/* containers.c, aliases.c, trees.c, derived.c, secrets.c, provision.c, flows.c, publish.c, saves.c, order.c, budget.c
+ */
 int plan_instances(struct planner *pl, struct err *err);  /* names and addresses */
 int plan_containers(struct planner *pl, struct err *err); /* what is in them, but for ... */
 int plan_aliases(struct planner *pl, struct err *err);	  /* ... further names ... */

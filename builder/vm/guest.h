@@ -21,7 +21,7 @@ struct guest_spec {
 	uint64_t memory, disk;
 	unsigned cpus;
 	bool nic;
-	const char *clock; /* NULL: now */
+	const char *clock;		/* NULL: now */
 	const struct guest_disk *disks; /* further disks, ended by {NULL}, or NULL */
 	/* qemu */
 	const char *image, *kernel, *accel_cache;

@@ -9,7 +9,7 @@ struct sigv4 {
 };
 struct sigv4_request {
 	const char *method, *host, *path,
-		*body;	       /* host as in the header, with its port; path with its query, encoded */
+		*body; /* host as in the header, with its port; path with its query, encoded */
 	time_t at;
 	const char *body_hash; /* its SHA-256 where the body is no text; NULL: that of `body` */
 };

@@ -1,7 +1,7 @@
 /*
  * Upstream systems whose programs no test here can have: what the appliance would be told about them, word for word
- * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_UPDATE_GOLDEN=1 makes
- * it anew, to be read before it is committed.
+ * (golden/upstream/generated.txt): their units, files, provision steps and what claimants get. KILN_UPDATE_GOLDEN=1
+ * makes it anew, to be read before it is committed.
  */
 #include "base/json.h"
 #include "base/path.h"

@@ -71,6 +71,15 @@ static void print_error(const struct err *e)
 	}
 }
 
+/* A disk that is full is met everywhere, also by programs that kiln runs: what to do about it is always the same. */
+static void explain_full(struct err *e)
+{
+	if (e->hint || (e->sys != ENOSPC && e->sys != EDQUOT && (!e->msg || !strstr(e->msg, strerror(ENOSPC)))))
+		return;
+	e->kind = ERR_IO;
+	err_hint(e, "free some space, or use a larger disk: --cache DIR for downloads and steps, --out DIR for images");
+}
+
 static void print_timings(void)
 {
 	_cleanup_json_ json_t *steps = progress_timings();
@@ -148,6 +157,7 @@ int main(int argc, char **argv)
 		}
 		return 0;
 	}
+	explain_full(&err);
 	print_error(&err);
 	return err.kind ? (int)err.kind : ERR_IO;
 }

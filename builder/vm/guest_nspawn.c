@@ -286,7 +286,7 @@ static int start(struct guest *g, struct err *err)
 	const char *const argv[] = {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation",
 		"unchanged", "systemd-nspawn", "--quiet", "-D", root, "--read-only", "--keep-unit", "--register=no",
 		"--boot", "--private-network", "--capability=all", "--system-call-filter=@mount @keyring bpf",
-		"--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe",
+		"--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=read-only",
 		"--kill-signal=SIGRTMIN+4", uuid, name, var, report, NULL};
 	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
 

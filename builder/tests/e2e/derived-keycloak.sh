@@ -42,7 +42,7 @@ containers:
       run:
         command: [/opt/keycloak/bin/kc.sh, build, --db=postgres, --health-enabled=true, --metrics-enabled=true]
         # Quarkus's own word for the times in its archives; Byte Buddy's for names that it would make up at random.
-        env: {JAVA_OPTS_APPEND: "-Dquarkus.package.output-timestamp=2020-01-01T00:00:00Z -Dnet.bytebuddy.naming=fixed -Dio.quarkus.builder.execution.corePoolSize=1 -Dio.quarkus.builder.execution.maxPoolSize=1"}
+        env: {JAVA_OPTS_APPEND: "-Dquarkus.package.output-timestamp=2020-01-01T00:00:00Z -Dnet.bytebuddy.naming=fixed"}
       keep: [/opt/keycloak/lib/quarkus]
 END_
 for i in 1 2; do

@@ -214,6 +214,26 @@ const struct member *members_find(const struct members *s, const char *path)
 	return find(s, path);
 }
 
+int members_changed(struct err *err)
+{
+	return err_set(err, ERR_VERIFY, "its members are not those of its index");
+}
+
+int members_next(
+	const struct members *s, size_t *next, const struct tar_member *t, const struct member **ret, struct err *err)
+{
+	*ret = NULL;
+	if (*next == s->stream.n)
+		return members_changed(err);
+	const char *path = s->stream.v[(*next)++];
+	if (t->type != '0' || !path)
+		return t->size ? members_changed(err) : 0;
+	*ret = find(s, path);
+	if (!*ret || (*ret)->type != '0' || (*ret)->size != t->size)
+		return members_changed(err);
+	return 0;
+}
+
 bool members_hides(const struct members *s, const char *path)
 {
 	return s->whiteouts.n && bsearch(&path, s->whiteouts.v, s->whiteouts.n, sizeof path, by_text);

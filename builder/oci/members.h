@@ -41,5 +41,12 @@ int members_add(struct members *s, const struct tar_member *m, struct err *err);
 int members_end(struct members *s, struct err *err);
 /* NULL when the layer has no such path. */
 const struct member *members_find(const struct members *s, const char *path);
+/*
+ * The layer's blob is read again: its next tar member must be the one that `s` was made of. `*next` begins at 0. *ret
+ * is the file whose content follows, or NULL where none does. ERR_VERIFY when it is another, as members_changed says.
+ */
+int members_next(
+	const struct members *s, size_t *next, const struct tar_member *t, const struct member **ret, struct err *err);
+int members_changed(struct err *err);
 bool members_hides(const struct members *s, const char *path); /* has a whiteout of exactly that path */
 void members_release(struct members *s);

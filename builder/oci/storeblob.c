@@ -181,11 +181,6 @@ struct contents {
 	uint64_t left;
 };
 
-static int changed(struct err *err)
-{
-	return err_set(err, ERR_VERIFY, "its members are not those of its index");
-}
-
 static int end_file(struct contents *c, struct err *err)
 {
 	if (c->left || !c->cur.type)
@@ -198,16 +193,13 @@ static int end_file(struct contents *c, struct err *err)
 static int on_member(void *arg, const struct tar_member *m, struct err *err)
 {
 	struct contents *c = arg;
-	if (c->next == c->own->stream.n)
-		return changed(err);
-	const char *path = c->own->stream.v[c->next++];
-	if (m->type != '0' || !path)
-		return m->size ? changed(err) : 0;
-	const struct member *known = members_find(c->own, path);
-	if (!known || known->type != '0' || known->size != m->size)
-		return changed(err);
+	const struct member *known;
+	if (members_next(c->own, &c->next, m, &known, err) < 0)
+		return -1;
+	if (!known)
+		return 0;
 	free(c->name);
-	c->name = xasprintf("%s%s", c->w->prefix, path);
+	c->name = xasprintf("%s%s", c->w->prefix, known->path);
 	c->cur = (struct tar_member){.name = c->name,
 		.type = '0',
 		.mode = known->mode,
@@ -244,7 +236,7 @@ static int put_contents(struct store_stream *w, const struct store_layer *l, str
 	if (!r)
 		r = tar_reader_end(c.reader, err);
 	if (!r && c.next != l->members.stream.n)
-		r = changed(err);
+		r = members_changed(err);
 	tar_reader_free(c.reader);
 	free(c.name);
 	return r;

@@ -159,11 +159,6 @@ static int put_links(struct unpacking *u, struct err *err)
 	return 0;
 }
 
-static int changed(struct err *err)
-{
-	return err_set(err, ERR_VERIFY, "its members are not those of its index");
-}
-
 static int end_file(struct unpacking *u, struct err *err)
 {
 	const struct member *m = u->file;
@@ -182,14 +177,12 @@ static int end_file(struct unpacking *u, struct err *err)
 static int on_member(void *arg, const struct tar_member *t, struct err *err)
 {
 	struct unpacking *u = arg;
-	if (u->next == u->own->stream.n)
-		return changed(err);
-	const char *path = u->own->stream.v[u->next++];
-	if (t->type != '0' || !path)
-		return t->size ? changed(err) : 0;
-	const struct member *m = members_find(u->own, path);
-	if (!m || m->type != '0' || m->size != t->size)
-		return changed(err);
+	const struct member *m;
+	if (members_next(u->own, &u->next, t, &m, err) < 0)
+		return -1;
+	if (!m)
+		return 0;
+	const char *path = m->path;
 	int at = open_above(u, path);
 	if (at < 0)
 		return failed(path, errno, err);
@@ -227,7 +220,7 @@ static int put_files(struct unpacking *u, const struct upstream_layer *l, struct
 	if (!r)
 		r = tar_reader_end(u->reader, err);
 	if (!r && u->next != u->own->stream.n)
-		r = changed(err);
+		r = members_changed(err);
 	tar_reader_free(u->reader);
 	return r;
 }

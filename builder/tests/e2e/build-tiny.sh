@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Building the tiny profile: the same bytes however it is built, nothing done twice, nothing believed unread.
 # level: check
+# alone
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The core profile with a client of everything, booted natively: first boot, functions, flows, restarts, power cuts.
 # level: check
+# minutes: 10
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 

@@ -2,6 +2,7 @@
 # Single sign-on with a real browser: the edge profile with the programs that people really use, pulled under their
 # upstream names through a mirror; booted natively, used by headless Chromium, restarted, used again.
 # level: check
+# minutes: 5
 #
 # The images are of qemu-test/fixtures: what cannot be had here is skipped with the reason. Pictures are in the report.
 # KILN_TEST_SCENARIOS names others to play.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,6 +31,23 @@ char *proc_which(const char *name)
 			return steal(p);
 	}
 	return NULL;
+}
+
+static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void proc_fork_lock(void)
+{
+	pthread_mutex_lock(&fork_lock);
+}
+
+void proc_fork_unlock(void)
+{
+	pthread_mutex_unlock(&fork_lock);
+}
+
+void proc_fork_forget(void)
+{
+	fork_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
 static bool kept(int fd, const int *keep)
@@ -99,7 +117,7 @@ static _Noreturn void child(
 	_exit(127);
 }
 
-/* Fork and exec; returns the pid or -1. The three descriptors stay the caller's. */
+/* Fork and exec, under the lock; returns the pid or -1. The three descriptors stay the caller's. */
 static pid_t spawn(const char *const *argv, const struct proc_opts *o, int in, int out, int err_fd, struct err *err)
 {
 	_cleanup_free_ char *path = proc_which(argv[0]);
@@ -258,13 +276,18 @@ int proc_run(const char *const *argv, const struct proc_opts *opts, struct err *
 		return err_sys(err, errno, "open /dev/null");
 	if (o->log && (logfd = opened = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0)
 		return err_sys(err, errno, "open log %s", o->log);
-	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errp, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "start %s", argv[0]);
+	proc_fork_lock();
+	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errp, O_CLOEXEC) < 0) {
+		int e = errno;
+		proc_fork_unlock();
+		return err_sys(err, e, "start %s", argv[0]);
+	}
 	int child_out = o->out ? o->out : out[1];
 	int child_err = o->merge ? child_out : errp[1];
 	pid_t pid = spawn(argv, o, o->in ? o->in : null, child_out, child_err, err);
 	close(out[1]);
 	close(errp[1]);
+	proc_fork_unlock();
 	struct stream s[2] = {
 		{.fd = out[0], .to = o->capture, .tail = o->capture ? NULL : &tail},
 		{.fd = errp[0], .to = o->capture_err, .tail = o->capture_err ? NULL : &tail},
@@ -310,7 +333,9 @@ int proc_start(struct proc *p, const char *const *argv, const struct proc_opts *
 	if (null < 0 || said < 0)
 		return err_sys(err, errno, "start %s", argv[0]);
 	(void)fcntl(said, F_SETFL, O_APPEND);
+	proc_fork_lock();
 	pid_t pid = spawn(argv, o, o->in ? o->in : null, o->out ? o->out : said, said, err);
+	proc_fork_unlock();
 	if (pid < 0)
 		return -1;
 	*p = (struct proc){.pid = pid, .name = xstrdup(argv[0]), .err_fd = steal_fd(&said)};

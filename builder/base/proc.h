@@ -40,6 +40,15 @@ int proc_start(struct proc *p, const char *const *argv, const struct proc_opts *
 int proc_wait(struct proc *p, struct err *err); /* 0 or -1 as proc_run; releases p */
 void proc_kill(struct proc *p);			/* SIGKILL, reap, release; nothing when not running */
 
+/*
+ * Pipes whose end somebody waits for: held from before their descriptors are made until this process has closed its
+ * copies of the far ends. A child that another thread forks in between, and that never execs, would hold those as long
+ * as it lives. proc_run and proc_start do so themselves; a forked child begins with proc_fork_forget.
+ */
+void proc_fork_lock(void);
+void proc_fork_unlock(void);
+void proc_fork_forget(void);
+
 /* In a forked child: close everything from 3 up but the kept ones (ended by -1). Async-signal-safe. */
 void proc_close_others(const int *keep);
 

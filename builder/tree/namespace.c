@@ -1,6 +1,7 @@
 #include "tree/namespace.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/vec.h"
 #include "tree/idmap.h"
 #include "tree/view.h"
@@ -218,16 +219,22 @@ static int run_job(const struct job *j, struct err *err)
 {
 	int sync[2], reply[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sync) < 0)
-		return err_sys(err, errno, "start a namespace");
+	proc_fork_lock();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sync) < 0) {
+		err_sys(err, errno, "start a namespace");
+		proc_fork_unlock();
+		return -1;
+	}
 	if (pipe2(reply, O_CLOEXEC) < 0) {
 		err_sys(err, errno, "start a namespace");
+		proc_fork_unlock();
 		close(sync[0]);
 		close(sync[1]);
 		return -1;
 	}
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0) {
+		proc_fork_forget();
 		close(sync[0]);
 		close(reply[0]);
 		stage_one(j, sync[1], reply[1], parent);
@@ -235,6 +242,7 @@ static int run_job(const struct job *j, struct err *err)
 	int fork_errno = errno, status = 0;
 	close(sync[1]);
 	close(reply[1]);
+	proc_fork_unlock();
 	int mapped = pid < 0 ? -1 : let_go(pid, sync[0], err);
 	close(sync[0]);
 	bool ended = false;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "scratch.h"
 #include "tree/idmap.h"
 #include "tree/namespace.h"
@@ -13,8 +14,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void put(const char *rel, const char *text)
@@ -246,6 +250,50 @@ static void time_limits_hold(void **state)
 	assert_string_equal(e.msg, "sleep did not end within 0.2 s and was stopped");
 }
 
+static int for_a_while(void *arg, struct err *err)
+{
+	(void)arg, (void)err;
+	usleep(1500 * 1000);
+	return 0;
+}
+
+static void *in_namespaces(void *stop)
+{
+	struct err e = ERR_INIT;
+	while (!atomic_load((atomic_bool *)stop) && ns_call(for_a_while, NULL, &e) == 0)
+		;
+	err_release(&e);
+	return NULL;
+}
+
+/* What is forked into a namespace beside them holds no pipe of theirs: programs that are run end when they end. */
+static void programs_beside_namespaces(void **state)
+{
+	enum { THREADS = 4, RUNS = 300, MOST_MS = 1000 };
+	static const char *const argv[] = {"true", NULL};
+	struct err e = ERR_INIT;
+	pthread_t thread[THREADS];
+	atomic_bool stop = false;
+	long most = 0;
+	(void)state;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, in_namespaces, &stop), 0);
+	for (int i = 0; i < RUNS; i++) {
+		struct timespec begun, ended;
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		assert_int_equal(proc_run(argv, NULL, &e), 0);
+		clock_gettime(CLOCK_MONOTONIC, &ended);
+		long ms = (ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000;
+		most = ms > most ? ms : most;
+		usleep(10000);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	if (most > MOST_MS)
+		fail_msg("true took %ld ms", most);
+}
+
 static void kilns_descriptors_stay_hidden(void **state)
 {
 	_cleanup_err_ struct err e = ERR_INIT;
@@ -323,6 +371,7 @@ int main(void)
 		cmocka_unit_test(binds),
 		cmocka_unit_test(nothing_outlives),
 		cmocka_unit_test(time_limits_hold),
+		cmocka_unit_test(programs_beside_namespaces),
 		cmocka_unit_test(kilns_descriptors_stay_hidden),
 		cmocka_unit_test(the_hosts_kernel_is_out_of_reach),
 		cmocka_unit_test(a_missing_layer),

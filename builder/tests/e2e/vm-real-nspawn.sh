@@ -14,3 +14,5 @@ mirrored real
 scenarios real nspawn --scenario front-door --scenario functions --scenario isolation --scenario first-boot --scenario reboot
 listens_as_planned real nspawn
 pinned real
+mirrored real-ha
+scenarios real-ha nspawn --scenario failover

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { AR_HEADER = 60, BUF = 1 << 17 };
+enum { AR_HEADER = 60, BUF = 1 << 17, CONTROL_MAX = 1 << 20 };
 
 /* The file, read once from start to end: everything that passes is hashed. */
 struct reader {
@@ -231,19 +231,25 @@ static int check_version(struct reader *r, struct err *err)
 	return end_member(r, &m, err);
 }
 
-/* The archive's members in the order that deb(5) asks for. */
-static int read_members(struct reader *r, int dirfd, struct strbuf *list, struct err *err)
+static int check_begin(struct reader *r, struct err *err)
 {
 	char magic[8];
-	struct member m;
-	int got;
-	unsigned seen = 0; /* 1: control, 2: data */
 
 	if (exactly(r, magic, sizeof magic, "the ar magic", err) < 0)
 		return -1;
 	if (memcmp(magic, "!<arch>\n", sizeof magic) != 0)
 		return err_set(err, ERR_VERIFY, "not an ar archive");
-	if (check_version(r, err) < 0)
+	return check_version(r, err);
+}
+
+/* The archive's members in the order that deb(5) asks for. */
+static int read_members(struct reader *r, int dirfd, struct strbuf *list, struct err *err)
+{
+	struct member m;
+	int got;
+	unsigned seen = 0; /* 1: control, 2: data */
+
+	if (check_begin(r, err) < 0)
 		return -1;
 	while ((got = next_member(r, &m, err)) > 0) {
 		int rc = 0;
@@ -294,24 +300,98 @@ static int write_list(int dirfd, const struct strbuf *list, struct err *err)
 	return 0;
 }
 
-int deb_unpack(const char *path, const char *sha256, int dirfd, struct err *err)
+static struct reader *reader_open(const char *path, struct err *err)
 {
-	_cleanup_free_ struct reader *r = xcalloc(1, sizeof *r);
-	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT;
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, errno, "open %s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_IO, "%s is not a file", path);
-	r->fd = fd;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_sys(err, errno, "open %s", path);
+		return NULL;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		err_set(err, ERR_IO, "%s is not a file", path);
+		return NULL;
+	}
+	struct reader *r = xcalloc(1, sizeof *r);
+	r->fd = steal_fd(&fd);
 	r->size = (uint64_t)st.st_size;
 	r->hash = hash_new();
+	return r;
+}
+
+static void reader_close(struct reader **r)
+{
+	if (*r)
+		close((*r)->fd);
+	free(*r);
+}
+#define _cleanup_reader_ __attribute__((cleanup(reader_close)))
+
+int deb_unpack(const char *path, const char *sha256, int dirfd, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT;
+	_cleanup_reader_ struct reader *r = reader_open(path, err);
+
+	if (!r)
+		return -1;
 	int rc = read_members(r, dirfd, &list, err);
 	if (rc == 0)
 		rc = write_list(dirfd, &list, err);
 	if (check_hash(r, sha256, err) < 0)
 		rc = -1;
 	return rc < 0 ? err_wrap(err, "%s", path) : 0;
+}
+
+/* The entry "control" of control.tar, kept as text in x->list. */
+static int keep_control(struct extract *x, struct archive *a, struct archive_entry *e, struct err *err)
+{
+	const char *name = archive_entry_pathname(e);
+	char buf[4096];
+	la_ssize_t n;
+
+	if (!name || (strcmp(name, "./control") != 0 && strcmp(name, "control") != 0))
+		return 0;
+	while ((n = archive_read_data(a, buf, sizeof buf)) > 0) {
+		if (x->list->len + (size_t)n > CONTROL_MAX)
+			return err_set(err, ERR_VERIFY, "its control file has more than %d bytes", CONTROL_MAX);
+		strbuf_add(x->list, buf, (size_t)n);
+	}
+	return n < 0 ? err_set(err, ERR_VERIFY, "%s", archive_error_string(a)) : 0;
+}
+
+static int read_control(struct reader *r, struct strbuf *ret, struct err *err)
+{
+	struct extract x = EXTRACT_INIT;
+	struct member m;
+
+	if (check_begin(r, err) < 0)
+		return -1;
+	int got = next_member(r, &m, err);
+	if (got < 0)
+		return -1;
+	if (got == 0 || !str_starts(m.name, "control.tar"))
+		return err_set(err, ERR_VERIFY, "its second member is not control.tar");
+	x.list = ret;
+	got = read_tar(r, &m, m.name + strlen("control.tar"), &x, keep_control, err);
+	extract_release(&x);
+	return got;
+}
+
+int deb_control(const char *path, struct strbuf *ret, struct err *err)
+{
+	_cleanup_reader_ struct reader *r = reader_open(path, err);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	char hex[HASH_HEX];
+
+	if (!r)
+		return -1;
+	int rc = read_control(r, &text, err);
+	hash_end(r->hash, hex); /* of no use: most of the file was not read */
+	if (rc == 0 && text.len == 0)
+		rc = err_set(err, ERR_VERIFY, "control.tar has no control file");
+	if (rc < 0)
+		return err_wrap(err, "%s", path);
+	strbuf_add(ret, text.s, text.len);
+	return 0;
 }

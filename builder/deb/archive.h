@@ -2,6 +2,7 @@
  * for hostile. */
 #pragma once
 #include "base/err.h"
+#include "base/str.h"
 
 /*
  * Open the package `path` into the empty directory `dirfd`:
@@ -14,3 +15,8 @@
  * so that owners can be set.
  */
 int deb_unpack(const char *path, const char *sha256, int dirfd, struct err *err);
+/*
+ * The text of a package's control file, appended to `ret`: read from the start of the package, nothing is written and
+ * no digest is checked. Refused: one of more than a MiB, and what deb_unpack refuses of the archive so far.
+ */
+int deb_control(const char *path, struct strbuf *ret, struct err *err);

@@ -44,7 +44,7 @@ static void wrap(struct strbuf *out, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_err_ struct err e = ERR_INIT;
-	_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT, control = STRBUF_INIT;
 	_cleanup_fd_ int fd = memfd_create("deb", MFD_CLOEXEC);
 	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
 	const char *tmp = getenv("TMPDIR");
@@ -55,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	(void)deb_unpack(path, NULL, dirfd, &e);
+	(void)deb_control(path, &control, &e);
 	if (path_remove(dir, &e) < 0)
 		__builtin_trap();
 	return 0;

@@ -446,10 +446,60 @@ static void a_directory_is_no_package(void **state)
 	assert_string_equal(e.msg, "open /nonexistent.deb: No such file or directory");
 }
 
+/* The text of the control file alone; the message of the error without the package's path, or NULL. */
+static char *try_control(const struct strbuf *deb, struct strbuf *text)
+{
+	_cleanup_err_ struct err e = ERR_INIT;
+	_cleanup_free_ char *path = path_join(dir, "x.deb");
+
+	assert_int_equal(path_write(path, strbuf_cstr(deb), deb->len, 0644, &e), 0);
+	if (deb_control(path, text, &e) == 0)
+		return NULL;
+	assert_true(str_starts(e.msg, path));
+	return xstrdup(e.msg + strlen(path) + 2);
+}
+
+static void the_control_file_alone(void **state)
+{
+	static const char *const suffixes[] = {"", ".gz", ".xz", ".zst"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT, text = STRBUF_INIT;
+		_cleanup_free_ char *name = xasprintf("control.tar%s", suffixes[i]);
+		const struct deb_entry c[] = {ROOT, {.path = "./md5sums", .type = AE_IFREG, .text = "x\n"},
+			{.path = "./control", .type = AE_IFREG, .text = CONTROL}};
+		deb_begin(&deb, "2.0\n");
+		deb_add_tar(&deb, name, c, ARRAY_SIZE(c)); /* what follows is not read */
+		strbuf_adds(&text, "before ");
+		_cleanup_free_ char *why = try_control(&deb, &text);
+		if (why)
+			fail_msg("%s: %s", suffixes[i], why);
+		assert_string_equal(strbuf_cstr(&text), "before " CONTROL);
+	}
+
+	_cleanup_strbuf_ struct strbuf none = STRBUF_INIT, large = STRBUF_INIT, data = STRBUF_INIT, text = STRBUF_INIT;
+	_cleanup_free_ char *big = xcalloc(2 << 20, 1);
+	const struct deb_entry l[] = {{.path = "./control", .type = AE_IFREG, .text = memset(big, 'x', (2 << 20) - 1)}};
+	deb_begin(&none, "2.0\n");
+	deb_add_tar(&none, "control.tar.gz", LIST(ROOT));
+	deb_begin(&large, "2.0\n");
+	deb_add_tar(&large, "control.tar.gz", l, 1);
+	deb_begin(&data, "2.0\n");
+	deb_add_tar(&data, "data.tar.gz", LIST(ROOT));
+	_cleanup_free_ char *a = try_control(&none, &text), *b = try_control(&large, &text),
+			    *c = try_control(&data, &text);
+	assert_string_equal(a, "control.tar has no control file");
+	assert_string_equal(b, "control.tar.gz: its control file has more than 1048576 bytes");
+	assert_string_equal(c, "its second member is not control.tar");
+	assert_int_equal(text.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(contents_arrive),
+		cmocka_unit_test(the_control_file_alone),
 		cmocka_unit_test(the_hash_is_checked),
 		cmocka_unit_test(wrong_archives),
 		cmocka_unit_test(wrong_members),

@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{"image", cmd_image},
 	{"bundle", cmd_bundle},
 	{"cache", cmd_cache},
+	{"sbom", cmd_sbom},
 	{NULL, NULL},
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/mem.h"
+#include "lock/lock.h"
 #include "plan/appliance.h"
 #include <stdbool.h>
 
@@ -35,6 +36,11 @@ const char *cmd_shipped(const char *name, struct arena *arena, struct err *err);
  */
 struct appliance *cmd_load(const char *given, struct err *err);
 /*
+ * The lock of a profile, as it is: nothing is looked up. `given`: how people call the profile. ERR_IO when there is
+ * none, ERR_CONFIG when it no longer fits.
+ */
+int cmd_lock_of(const struct appliance *a, const char *given, struct lock *ret, struct err *err);
+/*
  * The value of "--name VALUE" or "--name=VALUE" at argv[*i] (which is moved past it), or NULL when another option
  * stands there. When the value is missing *i becomes -1.
  */
@@ -50,4 +56,5 @@ int cmd_run(int argc, char **argv, struct err *err);
 int cmd_cache(int argc, char **argv, struct err *err);
 int cmd_inspect(int argc, char **argv, struct err *err);
 int cmd_bundle(int argc, char **argv, struct err *err);
+int cmd_sbom(int argc, char **argv, struct err *err);
 int cmd_image(int argc, char **argv, struct err *err);

@@ -5,6 +5,7 @@
 #include "config/bind.h"
 #include "config/roots.h"
 #include "format/format.h"
+#include <errno.h>
 #include <sys/stat.h>
 
 const char *cmd_profile(int argc, char **argv, struct err *err)
@@ -69,4 +70,17 @@ struct appliance *cmd_load(const char *given, struct err *err)
 		a->beside = arena_printf(&a->arena, "%s.yaml", given);
 	arena_release(&arena);
 	return a;
+}
+
+int cmd_lock_of(const struct appliance *a, const char *given, struct lock *ret, struct err *err)
+{
+	_cleanup_free_ char *path = lock_path(a->beside);
+
+	if (lock_read(path, ret, err) < 0)
+		return err->sys == ENOENT ? err_hint(err, "\"kiln lock %s\" makes it", given) : -1;
+	_cleanup_free_ char *differs = lock_difference(ret, a);
+	if (!differs)
+		return 0;
+	err_set(err, ERR_CONFIG, "%s does not fit %s: %s", path, a->file, differs);
+	return err_hint(err, "\"kiln lock %s\" makes it anew", given);
 }

@@ -185,8 +185,13 @@ static int fill_result(struct build *b, struct build_result *ret, struct err *er
 	if (b->o->trees_only)
 		return 0;
 	ret->uki = step_path(b->image.esp, "uki");
-	struct output_spec spec = {
-		.a = b->a, .image = &b->image, .version = b->version, .out = b->o->out, .explain = b->o->explain};
+	struct output_spec spec = {.a = b->a,
+		.l = b->l,
+		.cache = b->o->cache,
+		.image = &b->image,
+		.version = b->version,
+		.out = b->o->out,
+		.explain = b->o->explain};
 	ret->images = output_make(&spec, err);
 	return ret->images ? 0 : -1;
 }

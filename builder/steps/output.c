@@ -7,7 +7,9 @@
 #include "base/str.h"
 #include "disk/assemble.h"
 #include "format/format.h"
+#include "sbom/sbom.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,6 +113,54 @@ static int make_one(const struct output_spec *s, struct record *r, const struct 
 	return 0;
 }
 
+/* Whole or not at all, as the images: what a killed build leaves has one name, which the next one takes. */
+static int write_text(const char *path, const char *text, struct err *err)
+{
+	_cleanup_free_ char *tmp = xasprintf("%s.new", path), *dir = path_dir(path);
+	_cleanup_fd_ int fd = open(tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0 || fd_write_all(fd, text, strlen(text)) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0) {
+		int e = errno;
+		unlink(tmp);
+		return err_sys(err, e, "write %s", path);
+	}
+	return path_sync_dir(dir, err);
+}
+
+/* What the images are made of. `images`: the key of what is in them. */
+static int make_sbom(const struct output_spec *s, struct record *r, const char *images, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s.spdx.json", s->out, s->a->name), *lock = lock_text(s->l);
+	struct hash *h = hash_new();
+	char key[HASH_HEX];
+
+	hash_field(h, "sbom " KILN_VERSION);
+	hash_field_u64(h, SBOM_VERSION);
+	hash_field(h, images);
+	hash_field(h, lock);
+	hash_field(h, s->version);
+	hash_field(h, s->a->summary);
+	hash_end(h, key);
+	if (is_current(r, path, key))
+		return 0;
+	_cleanup_free_ char *rh = image_read_hash(s->image->root, err),
+			    *sh = rh ? image_read_hash(s->image->store, err) : NULL;
+	if (!sh)
+		return -1;
+	struct progress_step *p = progress_begin("sbom", path, 0, PROGRESS_COUNT);
+	_cleanup_json_ json_t *doc = sbom_make(&(struct sbom_input){.l = s->l,
+		.name = s->a->name,
+		.a = s->a,
+		.cache = s->cache,
+		.version = s->version,
+		.root_hash = rh,
+		.store_hash = sh});
+	_cleanup_free_ char *text = json_canonical(doc);
+	int rc = write_text(path, text, err);
+	progress_end(p, rc == 0);
+	return rc < 0 ? -1 : record_add(r, path, key, err);
+}
+
 static int make_all(const struct output_spec *s, struct record *r, json_t *list, struct err *err)
 {
 	_cleanup_free_ char *raw = xasprintf("%s/%s.raw", s->out, s->a->name);
@@ -135,7 +185,7 @@ static int make_all(const struct output_spec *s, struct record *r, json_t *list,
 		if (!f || make_one(s, r, f, raw, key, list, err) < 0)
 			return -1;
 	}
-	return 0;
+	return make_sbom(s, r, key, err);
 }
 
 json_t *output_make(const struct output_spec *s, struct err *err)

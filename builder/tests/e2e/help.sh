@@ -55,5 +55,7 @@ touch "$scratch/site/a.yaml" "$scratch/site/b.raw" "$scratch/site/c.txt"
 cd "$scratch/site" || exit 1
 same 'profiles are files' $'sub\na.yaml' "$(complete_with kiln plan '')"
 same 'images are files' $'sub\nb.raw' "$(complete_with kiln inspect '')"
+touch d.lock
+same 'locks and profiles are files' $'sub\na.yaml\nd.lock' "$(complete_with kiln sbom '')"
 same 'directories' sub "$(complete_with kiln build --out '')"
 if command -v shellcheck >/dev/null; then check 'shellcheck of the completion' shellcheck -e SC2034 "$build/kiln.bash"; else skip 'shellcheck of the completion' 'needs shellcheck'; fi

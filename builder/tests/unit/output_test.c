@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 static struct appliance appliance;
+static const struct lock lock = {.arch = "amd64", .suite = "trixie", .epoch = 1763900000};
 static struct image_steps image;
 static struct step esp = {.dir = (char *)"esp"}, root = {.dir = (char *)"root"}, store = {.dir = (char *)"store"};
 
@@ -48,7 +49,8 @@ static struct casefile_dir enter(void)
 static void make(bool cached, char sum[HASH_HEX])
 {
 	_cleanup_err_ struct err err = ERR_INIT;
-	struct output_spec spec = {.a = &appliance, .image = &image, .version = "20260101.abcdef", .out = "out"};
+	struct output_spec spec = {
+		.a = &appliance, .l = &lock, .image = &image, .version = "20260101.abcdef", .out = "out"};
 	_cleanup_json_ json_t *list = output_make(&spec, &err);
 
 	if (!list)
@@ -114,6 +116,40 @@ static void test_inputs(void **state)
 	casefile_leave(&d);
 }
 
+/* What the images are made of stands beside them, under the same rule. */
+static void test_sbom(void **state)
+{
+	struct casefile_dir d = enter();
+	_cleanup_err_ struct err err = ERR_INIT;
+	struct stat first, now;
+	char sum[HASH_HEX], made[HASH_HEX], again[HASH_HEX];
+
+	(void)state;
+	make(false, sum);
+	assert_int_equal(hash_file("out/box.spdx.json", made, &err), 0);
+	assert_int_equal(stat("out/box.spdx.json", &first), 0);
+	make(true, sum);
+	assert_int_equal(stat("out/box.spdx.json", &now), 0);
+	assert_int_equal(now.st_ino, first.st_ino);
+
+	_cleanup_json_ json_t *doc = json_read("out/box.spdx.json", 1 << 20, &err);
+	const json_t *box = json_array_get(json_object_get(doc, "packages"), 0);
+	const json_t *root_hash = json_array_get(json_object_get(box, "externalRefs"), 0);
+	assert_string_equal(json_string_value(json_object_get(box, "versionInfo")), "20260101.abcdef");
+	assert_int_equal(strspn(json_string_value(json_object_get(root_hash, "referenceLocator")), "a"), 64);
+
+	assert_int_equal(path_write("out/box.spdx.json", "{}", 2, 0644, &err), 0);
+	make(true, sum);
+	assert_int_equal(hash_file("out/box.spdx.json", again, &err), 0);
+	assert_string_equal(again, made);
+	store.key[0] = 'y';
+	put("root/hash", 64, 'c');
+	make(false, sum);
+	assert_int_equal(hash_file("out/box.spdx.json", again, &err), 0);
+	assert_string_not_equal(again, made);
+	casefile_leave(&d);
+}
+
 static void test_record(void **state)
 {
 	static const char *const records[] = {
@@ -137,7 +173,7 @@ static void test_failure(void **state)
 {
 	struct casefile_dir d = enter();
 	_cleanup_err_ struct err err = ERR_INIT;
-	struct output_spec spec = {.a = &appliance, .image = &image, .version = "1", .out = "out"};
+	struct output_spec spec = {.a = &appliance, .l = &lock, .image = &image, .version = "1", .out = "out"};
 
 	(void)state;
 	assert_int_equal(unlink("store/store.squashfs"), 0);
@@ -152,6 +188,6 @@ static void test_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_touched), cmocka_unit_test(test_inputs),
-		cmocka_unit_test(test_record), cmocka_unit_test(test_failure)};
+		cmocka_unit_test(test_sbom), cmocka_unit_test(test_record), cmocka_unit_test(test_failure)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

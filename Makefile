@@ -41,7 +41,7 @@ endif
 Q         := $(if $(V),,@)
 
 LIB_SRC   := $(sort $(wildcard builder/base/*.c builder/config/*.c builder/plan/*.c builder/lock/*.c builder/fetch/*.c \
-             builder/deb/*.c builder/sbom/*.c builder/oci/*.c builder/tree/*.c builder/wire/*.c builder/boot/*.c builder/disk/*.c \
+             builder/deb/*.c builder/sbom/*.c builder/diff/*.c builder/oci/*.c builder/tree/*.c builder/wire/*.c builder/boot/*.c builder/disk/*.c \
              builder/format/*.c builder/guest/*.c builder/vm/*.c builder/steps/*.c))
 CMD_SRC   := $(sort $(wildcard builder/cmd/*.c)) builder/main.c
 # The program on the appliance, built here for its tests; the real one is compiled in the target's tools tree.

@@ -29,6 +29,7 @@ static const struct command commands[] = {
 	{"bundle", cmd_bundle},
 	{"cache", cmd_cache},
 	{"sbom", cmd_sbom},
+	{"diff", cmd_diff},
 	{NULL, NULL},
 };
 
@@ -150,13 +151,14 @@ int main(int argc, char **argv)
 	_cleanup_err_ struct err err = ERR_INIT;
 
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error like any other */
-	if (run(argc, argv, &err) == 0) {
+	int status = run(argc, argv, &err);
+	if (status >= 0) {
 		if (fflush(stdout) != 0) {
 			err_sys(&err, errno, "write the result");
 			print_error(&err);
 			return ERR_IO;
 		}
-		return 0;
+		return status;
 	}
 	explain_full(&err);
 	print_error(&err);

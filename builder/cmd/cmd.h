@@ -1,6 +1,6 @@
 /*
  * The commands. Each gets its own arguments (argv[0] is the command's name), prints its result to stdout and
- * returns 0, or -1 with the error for main to print.
+ * returns 0, or an exit status that is an answer, or -1 with the error for main to print.
  */
 #pragma once
 #include "base/err.h"
@@ -8,6 +8,8 @@
 #include "lock/lock.h"
 #include "plan/appliance.h"
 #include <stdbool.h>
+
+enum { CMD_DIFFERS = 9 }; /* after those of errors (base/err.h) */
 
 /* Options that every command understands; */
 struct cmd_globals {
@@ -23,6 +25,9 @@ struct cmd_globals {
 extern struct cmd_globals cmd_globals;
 /* Take these out of argv, wherever they stand before "--". Returns the new argc, or -1. */
 int cmd_options(int argc, char **argv, struct err *err);
+
+/* guest_inspect, on KVM where that runs a kernel, with its progress shown. */
+json_t *cmd_look(const char *image, struct err *err);
 
 /* The one argument of a command that takes a profile and no options of its own, or NULL. */
 const char *cmd_profile(int argc, char **argv, struct err *err);
@@ -57,4 +62,5 @@ int cmd_cache(int argc, char **argv, struct err *err);
 int cmd_inspect(int argc, char **argv, struct err *err);
 int cmd_bundle(int argc, char **argv, struct err *err);
 int cmd_sbom(int argc, char **argv, struct err *err);
+int cmd_diff(int argc, char **argv, struct err *err);
 int cmd_image(int argc, char **argv, struct err *err);

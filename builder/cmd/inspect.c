@@ -83,16 +83,23 @@ static int choose_accel(struct guest_opts *opts, struct err *err)
 	return 0;
 }
 
+json_t *cmd_look(const char *image, struct err *err)
+{
+	struct guest_opts opts = {0};
+
+	if (choose_accel(&opts, err) < 0)
+		return NULL;
+	struct progress_step *step = progress_begin("inspect", image, 0, PROGRESS_COUNT);
+	json_t *j = guest_inspect(image, &opts, err);
+	progress_end(step, j ? 1 : 0);
+	return j;
+}
+
 int cmd_inspect(int argc, char **argv, struct err *err)
 {
 	if (argc != 2 || argv[1][0] == '-')
 		return err_set(err, ERR_USAGE, "inspect: expected one disk image");
-	struct guest_opts opts = {0};
-	if (choose_accel(&opts, err) < 0)
-		return -1;
-	struct progress_step *step = progress_begin("inspect", argv[1], 0, PROGRESS_COUNT);
-	_cleanup_json_ json_t *j = guest_inspect(argv[1], &opts, err);
-	progress_end(step, j ? 1 : 0);
+	_cleanup_json_ json_t *j = cmd_look(argv[1], err);
 	if (!j)
 		return -1;
 	if (!cmd_globals.json) {

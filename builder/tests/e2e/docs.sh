@@ -25,7 +25,7 @@ page_commands() { # PAGE: lines of its ```sh blocks, without comments
     awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$1" | sed -E 's/[[:space:]]+#.*$//; /^(#|$)/d'
 }
 # Which script runs what takes long, and how it says so.
-declare -A script=([lock]=lock [fetch]=lock [build]=build-tiny [test]=vm-tiny-nspawn [run]=run [inspect]=inspect [image]=registry [bundle]=bundle [sbom]=sbom)
+declare -A script=([lock]=lock [fetch]=lock [build]=build-tiny [test]=vm-tiny-nspawn [run]=run [inspect]=inspect [image]=registry [bundle]=bundle [sbom]=sbom [diff]=diff)
 covered() { # COMMAND
     # shellcheck disable=SC2016 # as it stands in the script
     local says='"\$kiln"( -[^ ]*)* '$1' '
@@ -40,7 +40,7 @@ kiln_line() { # WORD...: of a command line that begins with kiln
         check "$page: kiln $command $*" "$kiln" "$command" "$@"
         return
         ;;
-    lock | fetch | build | test | run | inspect | image | bundle | sbom) ;;
+    lock | fetch | build | test | run | inspect | image | bundle | sbom | diff) ;;
     *)
         not_ok "$page: kiln $command $*" 'no such command'
         return

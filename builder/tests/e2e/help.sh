@@ -57,5 +57,6 @@ same 'profiles are files' $'sub\na.yaml' "$(complete_with kiln plan '')"
 same 'images are files' $'sub\nb.raw' "$(complete_with kiln inspect '')"
 touch d.lock
 same 'locks and profiles are files' $'sub\na.yaml\nd.lock' "$(complete_with kiln sbom '')"
+same 'and images' $'sub\na.yaml\nd.lock\nb.raw' "$(complete_with kiln diff d.lock '')"
 same 'directories' sub "$(complete_with kiln build --out '')"
 if command -v shellcheck >/dev/null; then check 'shellcheck of the completion' shellcheck -e SC2034 "$build/kiln.bash"; else skip 'shellcheck of the completion' 'needs shellcheck'; fi

@@ -33,6 +33,10 @@ done
 same 'raw and qcow2 say the same' "$(jq -S 'del(.image,.format,.size)' "$scratch/raw.json")" \
     "$(jq -S 'del(.image,.format,.size)' "$scratch/qcow2.json")"
 
+# Two images say the same of themselves, in whatever format they are.
+same 'kiln diff of both' "$scratch/tiny.raw and $scratch/tiny.qcow2: no difference" \
+    "$("$kiln" -q diff "$scratch/tiny.raw" "$scratch/tiny.qcow2" --cache "$cache" 2>&1)"
+
 # A host without libguestfs: in a mount namespace its file is an empty one.
 library=$(ldconfig -p | awk '/^\tlibguestfs\.so\.0 / { print $NF; exit }')
 if [ "$(id -u)" -eq 0 ] && [ -n "$library" ]; then

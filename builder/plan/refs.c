@@ -137,6 +137,19 @@ static int ref_fact(const struct scope *s, const struct place *at, const char *r
 	return unknown(at, ref, "fact", name, facts, err);
 }
 
+/* Paths in every container of what it is to trust. */
+static int ref_ca(const struct scope *s, const struct place *at, const char *ref, const char *name, struct value *ret,
+	struct err *err)
+{
+	static const char *const names[] = {"file", "truststore", NULL};
+	if (!strcmp(name, "file"))
+		return give_literal(s, ret, "/run/kiln/ca.crt");
+	if (!strcmp(name, "truststore"))
+		return give_literal(s, ret, "/run/kiln/ca.p12");
+	place_err(at, err, "${%s}: of the CA there is file and truststore", ref);
+	return bind_hint(err, name, names);
+}
+
 static int ref_aliases(const struct scope *s, struct value *ret)
 {
 	const struct str_list *l = &s->container->aliases;
@@ -256,8 +269,8 @@ static int ref_dotted(const struct scope *s, const struct place *at, const char 
 {
 	if (!strcmp(head, "fact"))
 		return ref_fact(s, at, ref, rest, ret, err);
-	if (!strcmp(head, "ca") && !strcmp(rest, "file"))
-		return give_literal(s, ret, "/run/kiln/ca.crt");
+	if (!strcmp(head, "ca"))
+		return ref_ca(s, at, ref, rest, ret, err);
 	if (!s->svc)
 		return 1;
 	if (!strcmp(head, "service") && s->claim) {

@@ -145,7 +145,8 @@ static int mounts(struct strbuf *b, const struct container *c, struct err *err)
 		if (mount(b, from, f->path, true, err) < 0)
 			return -1;
 	}
-	if (mount(b, "/run/kiln/ca.crt", "/run/kiln/ca.crt", true, err) < 0)
+	if (mount(b, "/run/kiln/ca.crt", "/run/kiln/ca.crt", true, err) < 0 ||
+		mount(b, "/run/kiln/ca.p12", "/run/kiln/ca.p12", true, err) < 0)
 		return -1;
 	return values(b, "Tmpfs", &c->tmpfs, err);
 }

@@ -1,39 +1,10 @@
 #include "target/agent/ca.h"
 #include "base/path.h"
 #include "target/agent/text.h"
-#include <fcntl.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <sys/stat.h>
+#include "target/agent/x509.h"
 
-#define PEM_MAX (1u << 20)
-#define DAY INT64_C(86400)
-
-static void cleanup_pkey(EVP_PKEY **k)
-{
-	EVP_PKEY_free(*k);
-}
-static void cleanup_x509(X509 **c)
-{
-	X509_free(*c);
-}
-static void cleanup_bio(BIO **b)
-{
-	BIO_free_all(*b);
-}
-#define _cleanup_pkey_ __attribute__((cleanup(cleanup_pkey)))
-#define _cleanup_x509_ __attribute__((cleanup(cleanup_x509)))
-#define _cleanup_bio_ __attribute__((cleanup(cleanup_bio)))
-
-static int crypto_error(struct err *err, const char *what)
-{
-	char text[160];
-	ERR_error_string_n(ERR_get_error(), text, sizeof text);
-	ERR_clear_error();
-	return err_set(err, ERR_IO, "%s: %s", what, text);
-}
+#define PEM_MAX X509_PEM_MAX
+#define DAY X509_DAY
 
 static EVP_PKEY *read_key(const char *path, struct err *err)
 {
@@ -46,7 +17,7 @@ static EVP_PKEY *read_key(const char *path, struct err *err)
 	explicit_bzero(pem, len);
 	free(pem);
 	if (!key)
-		crypto_error(err, path);
+		x509_error(err, path);
 	return key;
 }
 
@@ -59,7 +30,7 @@ static X509 *read_cert(const char *path, struct err *err)
 	_cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)len);
 	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	if (!cert)
-		crypto_error(err, path);
+		x509_error(err, path);
 	return cert;
 }
 
@@ -78,7 +49,7 @@ static EVP_PKEY *ensure_key(const char *path, struct err *err)
 	_cleanup_pkey_ EVP_PKEY *key = EVP_EC_gen("P-256");
 	_cleanup_bio_ BIO *bio = BIO_new(BIO_s_secmem());
 	if (!key || !bio || !PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)) {
-		crypto_error(err, path);
+		x509_error(err, path);
 		return NULL;
 	}
 	return write_bio(bio, path, 0600, err) < 0 ? NULL : steal(key);
@@ -87,9 +58,9 @@ static EVP_PKEY *ensure_key(const char *path, struct err *err)
 static int write_cert(X509 *cert, const char *path, struct err *err)
 {
 	_cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
-	if (!bio || !PEM_write_bio_X509(bio, cert))
-		return crypto_error(err, path);
-	return write_bio(bio, path, 0644, err);
+	if (!bio)
+		return x509_error(err, path);
+	return x509_write(bio, cert, path, err) < 0 ? -1 : write_bio(bio, path, 0644, err);
 }
 
 static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -126,7 +97,7 @@ static X509 *make_ca(const struct agent *a, EVP_PKEY *key, struct err *err)
 	unsigned char digest[32];
 	unsigned n = sizeof digest;
 	if (!cert || !X509_set_pubkey(cert, key) || !X509_pubkey_digest(cert, EVP_sha256(), digest, &n)) {
-		crypto_error(err, "the appliance's CA");
+		x509_error(err, "the appliance's CA");
 		return NULL;
 	}
 	_cleanup_free_ char *name = xasprintf("kiln %.24s CA %02x%02x%02x%02x%02x%02x", a->m.name ? a->m.name : "",
@@ -139,7 +110,7 @@ static X509 *make_ca(const struct agent *a, EVP_PKEY *key, struct err *err)
 		  add_extension(cert, cert, NID_authority_key_identifier, "keyid:always") &&
 		  X509_sign(cert, key, EVP_sha256());
 	if (!ok) {
-		crypto_error(err, "the appliance's CA");
+		x509_error(err, "the appliance's CA");
 		return NULL;
 	}
 	return steal(cert);
@@ -187,12 +158,6 @@ static int alt_names(const struct agent *a, const struct secret *s, char **ret, 
 	return 0;
 }
 
-static int64_t to_seconds(const ASN1_TIME *t)
-{
-	struct tm tm;
-	return ASN1_TIME_to_tm(t, &tm) ? (int64_t)timegm(&tm) : 0;
-}
-
 /* Whether the present certificate can stay. Anything unreadable is replaced: certificates are no secrets. */
 static bool still_good(const struct agent *a, const char *cert_path, const char *names_path, const char *names)
 {
@@ -205,7 +170,7 @@ static bool still_good(const struct agent *a, const char *cert_path, const char 
 	_cleanup_x509_ X509 *cert = read_cert(cert_path, &ignored);
 	if (!cert)
 		return false;
-	int64_t from = to_seconds(X509_get0_notBefore(cert)), to = to_seconds(X509_get0_notAfter(cert));
+	int64_t from = x509_begins(cert), to = x509_ends(cert);
 	int64_t now = (int64_t)agent_time(a);
 	return now >= from && now < to - (to - from) / 3;
 }
@@ -230,7 +195,7 @@ static int issue(const struct agent *a, EVP_PKEY *key, const char *names, const 
 		  add_extension(cert, ca, NID_subject_key_identifier, "hash") &&
 		  add_extension(cert, ca, NID_authority_key_identifier, "keyid:always") &&
 		  X509_sign(cert, ca_key, EVP_sha256());
-	return ok ? write_cert(cert, cert_path, err) : crypto_error(err, cert_path);
+	return ok ? write_cert(cert, cert_path, err) : x509_error(err, cert_path);
 }
 
 int ca_leaf_ensure(const struct agent *a, const struct secret *s, struct err *err)
@@ -254,7 +219,6 @@ int ca_days_left(const char *path, time_t now, int64_t *days, struct err *err)
 	_cleanup_x509_ X509 *cert = read_cert(path, err);
 	if (!cert)
 		return -1;
-	int64_t left = to_seconds(X509_get0_notAfter(cert)) - (int64_t)now;
-	*days = left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY);
+	*days = x509_days_left(cert, now);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "target/agent/text.h"
+#include "target/agent/truststore.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,33 +11,36 @@
 
 #define RENDERED_MAX (64u << 20)
 
-static bool same_content(int fd, const char *text, size_t len)
+struct place {
+	const char *path; /* below the directory */
+	unsigned mode, uid, gid;
+};
+
+static bool same_content(int fd, const void *data, size_t len)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != len)
 		return false;
 	_cleanup_free_ char *had = xmalloc(len + 1);
-	return pread(fd, had, len, 0) == (ssize_t)len && memcmp(had, text, len) == 0;
+	return pread(fd, had, len, 0) == (ssize_t)len && memcmp(had, data, len) == 0;
 }
 
 /*
  * Written in place: a file that is bind-mounted into a running container is pinned by its inode, a rename would
  * leave the container with the old one. Returns 1 when the content changed.
  */
-static int write_in_place(
-	int root, const char *path, const char *text, unsigned mode, unsigned uid, unsigned gid, struct err *err)
+static int write_in_place(int root, const struct place *to, const void *data, size_t len, struct err *err)
 {
-	if (path_mkparents_in(root, path) < 0)
-		return err_sys(err, errno, "%s", path);
-	_cleanup_fd_ int fd = path_open_in(root, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (path_mkparents_in(root, to->path) < 0)
+		return err_sys(err, errno, "%s", to->path);
+	_cleanup_fd_ int fd = path_open_in(root, to->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_sys(err, errno, "%s", path);
-	size_t len = strlen(text);
-	bool same = same_content(fd, text, len);
-	if (!same && (ftruncate(fd, 0) < 0 || fd_write_all(fd, text, len) < 0))
-		return err_sys(err, errno, "%s", path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, (mode_t)(mode & 07777)) < 0)
-		return err_sys(err, errno, "%s", path);
+		return err_sys(err, errno, "%s", to->path);
+	bool same = same_content(fd, data, len);
+	if (!same && (ftruncate(fd, 0) < 0 || fd_write_all(fd, data, len) < 0))
+		return err_sys(err, errno, "%s", to->path);
+	if (fchown(fd, to->uid, to->gid) < 0 || fchmod(fd, (mode_t)(to->mode & 07777)) < 0)
+		return err_sys(err, errno, "%s", to->path);
 	return same ? 0 : 1;
 }
 
@@ -63,7 +67,8 @@ static int render_files(const struct agent *a, const struct container *c, struct
 		_cleanup_free_ char *text = NULL;
 		if (text_resolve(a, f->text, NULL, &text, err) < 0)
 			return err_wrap(err, "%s", f->path);
-		int r = write_in_place(root, f->path, text, f->mode ? f->mode : 0644, f->uid, f->gid, err);
+		struct place to = {f->path, f->mode ? f->mode : 0644, f->uid, f->gid};
+		int r = write_in_place(root, &to, text, strlen(text), err);
 		if (r < 0)
 			return -1;
 		changed += r;
@@ -86,15 +91,23 @@ static int render_env(const struct agent *a, const struct container *c, struct e
 	}
 	_cleanup_free_ char *dir = path_join(a->run, "env");
 	_cleanup_fd_ int root = open_dir(dir, 0700, err);
-	return root < 0 ? -1 : write_in_place(root, c->name, out.s, 0600, geteuid(), getegid(), err);
+	struct place to = {c->name, 0600, geteuid(), getegid()};
+	return root < 0 ? -1 : write_in_place(root, &to, out.s, out.len, err);
 }
 
 int render_ca(const struct agent *a, struct err *err)
 {
 	_cleanup_free_ char *from = path_join(a->state, "ca/cert.pem");
 	_cleanup_free_ char *pem = path_read(from, RENDERED_MAX, NULL, err);
-	_cleanup_fd_ int root = pem ? open_dir(a->run, 0755, err) : -1;
-	return root < 0 ? -1 : write_in_place(root, "ca.crt", pem, 0644, geteuid(), getegid(), err);
+	_cleanup_strbuf_ struct strbuf store = STRBUF_INIT;
+	if (!pem || truststore_make(pem, &store, err) < 0)
+		return -1;
+	_cleanup_fd_ int root = open_dir(a->run, 0755, err);
+	struct place crt = {"ca.crt", 0644, geteuid(), getegid()}, p12 = {"ca.p12", 0644, geteuid(), getegid()};
+	int changed = root < 0 ? -1 : write_in_place(root, &crt, pem, strlen(pem), err);
+	if (changed < 0 || write_in_place(root, &p12, store.s, store.len, err) < 0)
+		return -1;
+	return changed;
 }
 
 int render_container(const struct agent *a, const struct container *c, struct err *err)

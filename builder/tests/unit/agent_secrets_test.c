@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 
 #define EPOCH 1763900000
 #define DAY 86400
@@ -194,6 +195,60 @@ static void rendered(void **state)
 	assert_string_equal(env, want);
 }
 
+static int trusted(struct fix *f, char **pem)
+{
+	size_t len;
+	_cleanup_free_ char *path = path_join(f->dir, "run/ca.p12"), *der = path_read(path, 1 << 20, &len, &f->err);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	const unsigned char *p = (const unsigned char *)der;
+	STACK_OF(X509) *list = NULL;
+	PKCS12 *store = d2i_PKCS12(NULL, &p, (long)len);
+	assert_non_null(store);
+	assert_false(PKCS12_mac_present(store));
+	assert_int_equal(PKCS12_parse(store, NULL, NULL, NULL, &list), 1);
+	int n = sk_X509_num(list);
+	BIO *bio = BIO_new(BIO_s_mem());
+	for (int i = 0; i < n; i++)
+		PEM_write_bio_X509(bio, sk_X509_value(list, i));
+	char *data;
+	long size = BIO_get_mem_data(bio, &data);
+	*pem = xstrndup(data, (size_t)size);
+	BIO_free(bio);
+	sk_X509_pop_free(list, X509_free);
+	PKCS12_free(store);
+	return n;
+}
+
+/* The truststore holds what ca.crt holds, with the same bytes each time, and follows another CA in place. */
+static void truststore(void **state)
+{
+	struct fix *f = *state;
+	make(f);
+	_cleanup_free_ char *ca_path = path_join(f->dir, "state/ca/cert.pem"), *was = NULL, *is = NULL;
+	assert_int_equal(render_ca(&f->a, &f->err), 1);
+	assert_int_equal(render_ca(&f->a, &f->err), 0);
+	assert_int_equal(fix_mode(f, "run/ca.p12"), 0644);
+	_cleanup_free_ char *crt = fix_file(f, "run/ca.crt"), *path = path_join(f->dir, "run/ca.p12");
+	assert_int_equal(trusted(f, &was), 1);
+	assert_string_equal(was, crt);
+	_cleanup_fd_ int held = open(path, O_RDONLY | O_CLOEXEC);
+	char before[4096], after[4096];
+	ssize_t n = pread(held, before, sizeof before, 0);
+	/* The CA's certificate is gone: a new one by the same key, that begins later. */
+	f->a.m.epoch += DAY;
+	unlink(ca_path);
+	assert_works(cmd_secrets(&f->a, 0, NULL, &f->err), f);
+	assert_int_equal(render_ca(&f->a, &f->err), 1);
+	_cleanup_free_ char *new = fix_file(f, "run/ca.crt");
+	assert_int_equal(trusted(f, &is), 1);
+	assert_string_equal(is, new);
+	assert_string_not_equal(is, was);
+	ssize_t m = pread(held, after, sizeof after, 0);
+	assert_true(n > 0 && m > 0 && (n != m || memcmp(before, after, (size_t)n) != 0));
+	assert_works(path_write(ca_path, "no PEM", 6, 0644, &f->err), f);
+	assert_fails(render_ca(&f->a, &f->err), f, "the truststore: no certificate in it");
+}
+
 /* A running container holds the file by its inode: a new certificate must reach it through that. */
 static void in_place(void **state)
 {
@@ -302,7 +357,7 @@ static void told_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(encodings), TEST(never_replaced), TEST(chain), TEST(renewal),
-		TEST(clocks), TEST(names_changed), TEST(interrupted), TEST(rendered), TEST(in_place),
+		TEST(clocks), TEST(names_changed), TEST(interrupted), TEST(rendered), TEST(truststore), TEST(in_place),
 		TEST(not_captured_yet), TEST(full_disk), TEST(told_once)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

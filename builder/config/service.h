@@ -20,6 +20,7 @@ struct run_def { /* a command that runs in an image while it is made from anothe
 	struct ylist command;
 	struct ymap env;
 	const char *user;
+	uint64_t limit; /* ms; 0: not said */
 };
 struct tree_def { /* what a tree holds; a container's image can be a `reference` instead, or made `from` one */
 	const struct ynode *reference, *from;

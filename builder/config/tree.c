@@ -27,6 +27,7 @@ static const struct field run_fields[] = {
 	FIELD(struct run_def, command, STRS, .required = true),
 	FIELD(struct run_def, env, MAP),
 	FIELD(struct run_def, user, STR),
+	FIELD(struct run_def, limit, MS),
 	FIELD_END,
 };
 const struct field image_fields[] = {
@@ -99,6 +100,8 @@ static int check_derived(const struct tree_def *t, struct err *err)
 		return -1;
 	if (run && !t->run->command.n)
 		return bind_expected(ynode_get(run, "command"), "command", "a program and its arguments", err);
+	if (run && ynode_get(run, "limit") && !t->run->limit)
+		return bind_expected(ynode_get(run, "limit"), "limit", "a duration longer than none", err);
 	if (run && !t->keep.n)
 		return ynode_err(run, err, "image: 'run' needs 'keep': nothing else of what the command writes stays");
 	if (kept && !run)

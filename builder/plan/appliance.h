@@ -76,6 +76,7 @@ struct derived_spec {
 	struct str_list command; /* empty: none */
 	struct str_list env;	 /* "NAME=value", over the image's */
 	const char *user;	 /* as in a container's config; NULL: the image's */
+	uint64_t limit_ms;	 /* what the command may take; no part of what it makes */
 	struct str_list keep;	 /* absolute, without "." and ".." */
 };
 

@@ -3,6 +3,10 @@
 #include "plan/planner.h"
 #include "plan/rt.h"
 
+/* Without `limit:`. Programs that build themselves take minutes, on a busy machine more; what hangs does so for ever.
+ */
+#define RUN_LIMIT_MS UINT64_C(3600000)
+
 /* Below the root and with one spelling, so that it can be compared with what a tree has. */
 static bool is_plain_path(const char *path)
 {
@@ -41,6 +45,7 @@ static int set_run(const struct scope *s, const struct run_def *d, struct derive
 	if (!d)
 		return 0;
 	out->user = d->user;
+	out->limit_ms = d->limit ? d->limit : RUN_LIMIT_MS;
 	for (size_t i = 0; i < d->env.n; i++) {
 		const char *key = d->env.v[i].key->text, *value;
 		if (eval_known(s, d->env.v[i].value, key, &value, err) < 0)

@@ -1,5 +1,6 @@
 /* Which services a profile has, and their settings. */
 #include "base/vec.h"
+#include "config/variant.h"
 #include "plan/planner.h"
 
 struct psvc *svc_find(const struct planner *pl, const char *name)
@@ -74,11 +75,14 @@ static int check_present(struct planner *pl, const struct ynode *key, const char
 	return err_hint(err, "add it to `services:`, or take its %s out", what);
 }
 
+/* "none" takes back what an extended profile says. */
 static const struct ynode *variant_for(const struct planner *pl, const char *name)
 {
-	for (size_t i = 0; i < pl->profile->variants.n; i++)
-		if (!strcmp(pl->profile->variants.v[i].key->text, name))
-			return pl->profile->variants.v[i].value;
+	for (size_t i = 0; i < pl->profile->variants.n; i++) {
+		const struct ypair *p = &pl->profile->variants.v[i];
+		if (!strcmp(p->key->text, name))
+			return strcmp(p->value->text, VARIANT_NONE) ? p->value : NULL;
+	}
 	return NULL;
 }
 

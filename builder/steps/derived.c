@@ -90,6 +90,7 @@ static int change(const struct derived_step *d, const char *dir, const char *log
 		.env = env.v,
 		.keep = spec->keep.v,
 		.epoch = d->all->lock->epoch,
+		.limit_ms = spec->limit_ms,
 		.log = log};
 	int r = ns_call(unpack_all, &unpacked, err);
 	if (r == 0 && change_tree(&job, err) < 0)

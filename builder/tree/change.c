@@ -120,12 +120,30 @@ static int be_steady(struct err *err)
 	return 0;
 }
 
+/* The end of process 1, which this is, ends what the command leaves behind when its time is over. */
+static int run_command(const struct change *c, struct err *err)
+{
+	const struct change_job *job = c->job;
+	struct proc_opts o = {
+		.log_fd = c->log, .cwd = job->cwd && *job->cwd ? job->cwd : "/", .timeout_ms = job->limit_ms};
+	struct timespec begun, ended;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	if (proc_run(job->argv, &o, err) >= 0)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	int64_t ms = (int64_t)(ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000;
+	if (job->limit_ms && ms >= (int64_t)job->limit_ms)
+		return err_hint(err, "`limit:` beside `command:` gives it longer; what it said: %s",
+			job->log ? job->log : "nothing was kept");
+	return -1;
+}
+
 /* With the tree as root directory, in its process 1, which ends afterwards. */
 static int work_inside(void *arg, struct err *err)
 {
 	const struct change *c = arg;
 	const struct change_job *job = c->job;
-	struct proc_opts o = {.log_fd = c->log, .cwd = job->cwd && *job->cwd ? job->cwd : "/"};
 	struct identity who;
 
 	/* First who it is: the tree's users are checked to be readable there. */
@@ -138,7 +156,7 @@ static int work_inside(void *arg, struct err *err)
 		if (r == 0)
 			r = identity_become(&who, err);
 		if (r == 0)
-			r = proc_run(job->argv, &o, err) < 0 ? -1 : 0;
+			r = run_command(c, err);
 	}
 	identity_release(&who);
 	return r;

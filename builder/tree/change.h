@@ -18,7 +18,8 @@ struct change_job {
 	const char *const *env;	 /* "NAME=value"; PATH, HOME and SOURCE_DATE_EPOCH are added where they are missing */
 	const char *const *keep; /* absolute paths; what the command did elsewhere is forgotten */
 	uint64_t epoch;
-	const char *log; /* what the command says is appended here; or NULL */
+	uint64_t limit_ms; /* the command and all that it started are ended then; 0: never */
+	const char *log;   /* what the command says is appended here; or NULL */
 };
 /*
  * Do it. DIR/upper holds the result, as overlayfs keeps it: the files placed, and what changed under `keep`. ERR_TOOL

@@ -186,6 +186,11 @@ fails 'a command that leaves nothing' "$(one small '[sh, -c, "date >/opt/app/x"]
 fails 'a directory above that is replaced' "$(one small '[sh, -c, "rm -r lib; mkdir lib; touch lib/x"]' '[/opt/app/lib/x]')" \
     'derived: derived-app-app: in the image oci:layout:small: the command removed or replaced /opt/app/lib, below which something is kept
 hint: keep the whole of /opt/app/lib'
+fails 'a command that hangs, and what it started' "$(one small '[sh, -c, "echo begun; sleep 301 & sleep 301"]' '[/opt/app/lib]' | sed 's/}$/, limit: 2s}/')" \
+    "derived: derived-app-app: in the image oci:layout:small: sh did not end within 2.0 s and was stopped
+hint: \`limit:\` beside \`command:\` gives it longer; what it said: $log"
+same 'it has said this' begun "$(<"$log")"
+same 'and nothing of it is left' '' "$(pgrep -x -f 'sleep 301')"
 fails 'a user that is not there' "$(one small '[sh]' '[/opt/app/lib]' | sed 's/\[sh\]/[sh], user: nobody/')" \
     'derived: derived-app-app: in the image oci:layout:small: the image has no user "nobody"'
 fails 'an owner beyond those of a build' "$(one far '[sh]' '[/opt/app/lib]')" \

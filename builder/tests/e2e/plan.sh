@@ -48,6 +48,8 @@ same 'in other images' 'docker.io/library/haproxy:3.0.11-trixie
 docker.io/valkey/valkey:8.1.1
 quay.io/coreos/etcd:v3.6.14' "$(images x.yaml)"
 same 'without them all is composed' '' "$(images core)"
+printf 'profile: y\nextends: ./x.yaml\nvariants: {postgres: none}\n' >y.yaml
+same 'a profile takes back a variant that it inherits' 'docker.io/valkey/valkey:8.1.1' "$(images y.yaml)"
 refused 'a file is no name' 1 "kiln: error: new: --from takes the name of a profile, found 'profiles/core.yaml'
 kiln: hint: for example: kiln new other --from core" "$kiln" new other --from profiles/core.yaml
 printf '\357\273\277profile: x\r\nextends: core\r\noutputs: [raw, qcow]\r\n' >x.yaml

@@ -37,6 +37,7 @@ static const struct field param_fields[] = {
 static const struct field cert_fields[] = {
 	FIELD(struct cert_def, names, STRS),
 	FIELD(struct cert_def, containers, IDENTS),
+	FIELD(struct cert_def, site, BOOL),
 	FIELD_END,
 };
 static const char *const encodings[] = {"hex", "base64", "alnum", NULL};

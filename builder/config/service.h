@@ -45,6 +45,7 @@ typedef BLIST(struct typed_def) typed_defs;
 
 struct cert_def {
 	struct ylist names, containers;
+	bool site; /* the site's own, where there is one, takes its place */
 };
 struct secret_def {
 	const char *name;

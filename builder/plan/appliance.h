@@ -157,6 +157,7 @@ struct secret_spec {
 	const char *encoding;	    /* "hex", "base64", "alnum" */
 	struct str_list names;	    /* certificates: DNS names */
 	struct str_list containers; /* whose addresses go into the certificate */
+	bool site;		    /* the site's own certificate, where there is one, takes its place */
 	const char *show;	    /* (rt) what it is, for the person who is told it once; NULL: nobody is */
 };
 

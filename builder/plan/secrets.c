@@ -12,6 +12,7 @@ static int add_certificate(const struct scope *s, const struct secret_def *d, co
 {
 	const struct cert_def *cert = d->certificate;
 	out->kind = SECRET_CERT;
+	out->site = cert->site;
 	if (eval_publics(s, &cert->names, "names", &out->names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < holder->def->containers.n; i++) {

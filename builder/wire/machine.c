@@ -145,6 +145,8 @@ static json_t *secrets(const struct appliance *a)
 			json_t *cert = json_object();
 			set(cert, "names", strings(&s->names));
 			set(cert, "containers", strings(&s->containers));
+			if (s->site)
+				set(cert, "site", json_true());
 			set(o, "certificate", cert);
 		} else {
 			set_u64(o, "bytes", s->bytes);

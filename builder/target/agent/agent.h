@@ -51,4 +51,5 @@ int cmd_status(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_report(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_backup(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_restore(struct agent *a, int argc, char **argv, struct err *err);
+int cmd_certificate(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_renew(struct agent *a, int argc, char **argv, struct err *err);

@@ -12,12 +12,9 @@ static EVP_PKEY *read_key(const char *path, struct err *err)
 	char *pem = path_read(path, PEM_MAX, &len, err);
 	if (!pem)
 		return NULL;
-	_cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	EVP_PKEY *key = x509_read_key(pem, path, err);
 	explicit_bzero(pem, len);
 	free(pem);
-	if (!key)
-		x509_error(err, path);
 	return key;
 }
 

@@ -39,8 +39,8 @@ struct secret {
 	const char *id;
 	unsigned bytes;
 	const char *encoding;
-	const char *show; /* (rt) what it is, for the person who is told it once; NULL: nobody is */
-	bool certificate;
+	const char *show;	/* (rt) what it is, for the person who is told it once; NULL: nobody is */
+	bool certificate, site; /* site: the site's own is served in its place when there is one */
 	const char *const *names, *const *containers; /* of a certificate; NULL-terminated */
 };
 struct provision {

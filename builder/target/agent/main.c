@@ -27,6 +27,8 @@ static const struct command commands[] = {
 	{"report", cmd_report, false, 0, "", "send the status to the host"},
 	{"backup", cmd_backup, false, 64, "[--list] [SERVICE...]", "save what services keep; show what is saved"},
 	{"restore", cmd_restore, false, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},
+	{"certificate", cmd_certificate, false, 4, "install CERT KEY | remove | show",
+		"the site's own certificate at the front door"},
 	{"renew", cmd_renew, true, 0, "", "renew certificates that near their end"},
 };
 

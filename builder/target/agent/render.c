@@ -2,6 +2,7 @@
 #include "target/agent/render.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "target/agent/site.h"
 #include "target/agent/text.h"
 #include "target/agent/truststore.h"
 #include <errno.h>
@@ -97,8 +98,7 @@ static int render_env(const struct agent *a, const struct container *c, struct e
 
 int render_ca(const struct agent *a, struct err *err)
 {
-	_cleanup_free_ char *from = path_join(a->state, "ca/cert.pem");
-	_cleanup_free_ char *pem = path_read(from, RENDERED_MAX, NULL, err);
+	_cleanup_free_ char *pem = site_trust(a, err);
 	_cleanup_strbuf_ struct strbuf store = STRBUF_INIT;
 	if (!pem || truststore_make(pem, &store, err) < 0)
 		return -1;

@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "target/agent/backup.h"
 #include "target/agent/health.h"
+#include "target/agent/site.h"
 #include "target/agent/status.h"
 #include <dirent.h>
 #include <sys/statvfs.h>
@@ -132,9 +133,10 @@ json_t *status_core(const struct agent *a)
 	_cleanup_err_ struct err ignored = ERR_INIT;
 	_cleanup_json_ json_t *was_ready = path_exists(ready_path) ? json_read(ready_path, 4096, &ignored) : NULL;
 	bool all = !not_healthy && !not_done && !json_array_size(wrong);
-	/* A backup that failed before the restart is a problem, and none that could hold up the start. */
+	/* A backup that failed before the restart, a certificate that ends: problems, but none to hold up the start. */
 	size_t before = json_array_size(wrong);
 	json_t *saved = backup_status(a, wrong);
+	site_problems(a, wrong);
 	if (json_array_size(wrong) > before && was_ready)
 		all = false;
 	const char *state = full					 ? "disk-full"

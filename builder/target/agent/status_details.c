@@ -6,11 +6,23 @@
 #include "target/agent/ca.h"
 #include "target/agent/firewall.h"
 #include "target/agent/network.h"
+#include "target/agent/site.h"
 #include "target/agent/status.h"
+
+static void site_days(const struct agent *a, json_t *list)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_site_ struct site s = {0};
+	if (site_read(a, &s, &ignored) > 0)
+		json_array_append_new(
+			list, json_pack("{s:s, s:I}", "id", "site", "days",
+				      (json_int_t)x509_days_left(sk_X509_value(s.chain, 0), agent_time(a))));
+}
 
 static json_t *certificates(const struct agent *a)
 {
 	json_t *list = json_array();
+	site_days(a, list);
 	for (size_t i = 0; i <= a->m.n_secrets; i++) {
 		_cleanup_err_ struct err ignored = ERR_INIT;
 		int64_t days;

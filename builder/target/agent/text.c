@@ -1,6 +1,7 @@
 #include "target/agent/text.h"
 #include "base/filter.h"
 #include "base/path.h"
+#include "target/agent/site.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -39,11 +40,18 @@ static int cert_value(const struct agent *a, const char *ref, char **ret, bool *
 		return err_set(err, ERR_CONFIG, "no such certificate");
 	*secret = str_eq(part, "key");
 	if (str_eq(part, "ca")) {
-		_cleanup_free_ char *ca = path_join(a->state, "ca");
-		return read_value(ca, "cert.pem", NULL, ret, err);
+		*ret = site_trust(a, err);
+		return *ret ? 0 : -1;
 	}
 	if (!*secret && !str_eq(part, "cert"))
 		return err_set(err, ERR_CONFIG, "\"%s\" is none of cert, key, ca", part);
+	/* One that cannot be used leaves the appliance's own; the status says it. */
+	_cleanup_site_ struct site site = {0};
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	if (s->site && site_read(a, &site, &ignored) > 0) {
+		*ret = xstrdup(*secret ? site.key : site.served);
+		return 0;
+	}
 	_cleanup_free_ char *dir = path_join(a->state, "secrets");
 	return read_value(dir, id, *secret ? "key.pem" : "cert.pem", ret, err);
 }

@@ -1,6 +1,6 @@
 /*
- * Certificates that are trusted, as Java reads them: a PKCS#12 store (RFC 7292). It has neither encryption nor a MAC, so
- * Java 11 and later open it without a password and with any: there is nothing secret in it, and who could change it
+ * Certificates that are trusted, as Java reads them: a PKCS#12 store (RFC 7292). It has neither encryption nor a MAC,
+ * so Java 11 and later open it without a password and with any: there is nothing secret in it, and who could change it
  * could change the PEM beside it as well.
  */
 #pragma once

@@ -18,8 +18,8 @@ static const struct field file_fields[] = {
 	FIELD_SELF(struct file_def, self),
 	FIELD_END,
 };
-static const char *const type_names[] = {
-	"string", "identifier", "integer", "boolean", "size", "duration", "list", "file", "container", NULL};
+static const char *const type_names[] = {"string", "identifier", "integer", "boolean", "size", "duration", "calendar",
+	"list", "file", "container", NULL};
 #define TYPED_FIELDS                                                                                                   \
 	FIELD(struct typed_def, type, ENUM, .names = type_names, .required = true),                                    \
 		FIELD_AS("default", struct typed_def, preset, NODE), FIELD(struct typed_def, values, STRS),            \

@@ -1,4 +1,5 @@
 /* Settings of services and parameters of offers: one small type system. */
+#include "base/calendar.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "plan/planner.h"
@@ -30,6 +31,15 @@ static int check_values(const struct typed_def *t, const struct ynode *n, const 
 	return expected(t, n, what, err);
 }
 
+static int check_calendar(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
+{
+	char why[CALENDAR_WHY];
+	if (calendar_check(text, why))
+		return 0;
+	ynode_err(n, err, "%s: '%s' is no calendar: %s", t->name, text, why);
+	return err_hint(err, "such as daily, 03:00, Mon..Fri 03:00 or *-*-1,15 03:00:00 UTC");
+}
+
 static int check_text(
 	const struct typed_def *t, const struct ynode *n, const char *rt, struct arena *arena, struct err *err)
 {
@@ -51,6 +61,8 @@ static int check_text(
 	if (!strcmp(t->type, "size") && bind_size(&k, t->name, &number, err) < 0)
 		return -1;
 	if (!strcmp(t->type, "duration") && bind_ms(&k, t->name, &number, err) < 0)
+		return -1;
+	if (!strcmp(t->type, "calendar") && check_calendar(t, n, k.text, err) < 0)
 		return -1;
 	return check_values(t, n, k.text, err);
 }

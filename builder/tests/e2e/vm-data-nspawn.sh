@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # S3 and MongoDB's protocol from upstream's own images, booted natively and used by their claimants: what works, what is
-# refused, what is kept, also when the plug is pulled while they are set up.
+# refused, what is kept, also when the plug is pulled while they are set up, and what a backup brings back.
 # level: full
 #
 # The images are of qemu-test/fixtures: what cannot be had here is skipped with the reason.
@@ -11,6 +11,6 @@
 
 with_fixtures 'data-test in nspawn' versitygw ferretdb
 mirrored data-test
-scenarios data-test nspawn --scenario stores --scenario power-cut-stores --scenario isolation
+scenarios data-test nspawn --scenario stores --scenario power-cut-stores --scenario backup-stores --scenario isolation
 listens_as_planned data-test nspawn
 pinned data-test

@@ -1,0 +1,1 @@
+../../devops/probe/valkey_cluster.py

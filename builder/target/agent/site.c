@@ -95,6 +95,7 @@ void site_problems(const struct agent *a, json_t *list)
 	}
 	if (why) {
 		_cleanup_json_ json_t *text = json_string(why);
-		json_array_append_new(list, json_pack("{s:s, s:O}", "what", "certificate", "why", text ? text : json_null()));
+		json_array_append_new(
+			list, json_pack("{s:s, s:O}", "what", "certificate", "why", text ? text : json_null()));
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * The site's own certificate, served by the front door in place of one of the appliance's CA: STATE/site.pem, brought by
- * a person, in no image. One file, so that a power cut leaves the old pair or the new one; in it the key, the
+ * The site's own certificate, served by the front door in place of one of the appliance's CA: STATE/site.pem, brought
+ * by a person, in no image. One file, so that a power cut leaves the old pair or the new one; in it the key, the
  * certificate, those of its issuers in order, and last the root, which containers trust.
  */
 #pragma once

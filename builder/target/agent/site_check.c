@@ -27,8 +27,10 @@ static char *read_pem(const char *path, struct err *err)
 	if (!pem || strstr(pem, "-----BEGIN "))
 		return steal(pem);
 	err_set(err, ERR_VERIFY, "%s: not PEM, which is text with lines -----BEGIN ...-----", path);
-	err_hint(err, "of a PKCS#12 file (.pfx, .p12): openssl pkcs12 -in %s -nodes -out site.pem; site.pem is then both CERT "
-		      "and KEY",
+	err_hint(err,
+		"of a PKCS#12 file (.pfx, .p12): openssl pkcs12 -in %s -nodes -out site.pem; site.pem is then both "
+		"CERT "
+		"and KEY",
 		path);
 	return NULL;
 }
@@ -36,8 +38,8 @@ static char *read_pem(const char *path, struct err *err)
 static EVP_PKEY *find_key(const char *pem, const char *path, struct err *err)
 {
 	if (strstr(pem, "ENCRYPTED")) {
-		err_set(err, ERR_VERIFY, "%s: the key is encrypted, and nobody types its password when the machine starts",
-			path);
+		err_set(err, ERR_VERIFY,
+			"%s: the key is encrypted, and nobody types its password when the machine starts", path);
 		err_hint(err, "openssl pkey -in %s -out plain.key", path);
 		return NULL;
 	}
@@ -62,11 +64,13 @@ static int check_life(const struct agent *a, const X509 *cert, const char *path,
 	x509_date(today, now);
 	if (now > x509_ends(cert)) {
 		x509_date(date, x509_ends(cert));
-		return err_set(err, ERR_VERIFY, "%s: the certificate ended on %s; this machine has %s", path, date, today);
+		return err_set(
+			err, ERR_VERIFY, "%s: the certificate ended on %s; this machine has %s", path, date, today);
 	}
 	if (now < x509_begins(cert)) {
 		x509_date(date, x509_begins(cert));
-		return err_set(err, ERR_VERIFY, "%s: the certificate begins on %s; this machine has %s", path, date, today);
+		return err_set(
+			err, ERR_VERIFY, "%s: the certificate begins on %s; this machine has %s", path, date, today);
 	}
 	return 0;
 }
@@ -106,7 +110,8 @@ static int chain_error(X509_STORE_CTX *ctx, const char *path, struct err *err)
 {
 	int why = X509_STORE_CTX_get_error(ctx);
 	const X509 *at = X509_STORE_CTX_get_current_cert(ctx);
-	_cleanup_free_ char *subject = at ? x509_subject(at) : xstrdup("?"), *issuer = at ? x509_issuer(at) : xstrdup("?");
+	_cleanup_free_ char *subject = at ? x509_subject(at) : xstrdup("?"),
+			    *issuer = at ? x509_issuer(at) : xstrdup("?");
 	if (why != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT && why != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY &&
 		why != X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)
 		return err_set(err, ERR_VERIFY, "%s: \"%s\": %s", path, subject, X509_verify_cert_error_string(why));
@@ -118,8 +123,8 @@ static int chain_error(X509_STORE_CTX *ctx, const char *path, struct err *err)
  * From the certificate to its root, as a server is verified; with Debian's level of security, since a front door would
  * not start with less.
  */
-static STACK_OF(X509) * find_chain(
-	const struct agent *a, const struct site *had, X509 *leaf, STACK_OF(X509) * list, const char *path, struct err *err)
+static STACK_OF(X509) * find_chain(const struct agent *a, const struct site *had, X509 *leaf, STACK_OF(X509) * list,
+				const char *path, struct err *err)
 {
 	__attribute__((cleanup(cleanup_store))) X509_STORE *store = X509_STORE_new();
 	__attribute__((cleanup(cleanup_ctx))) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -140,7 +145,8 @@ static STACK_OF(X509) * find_chain(
 	return NULL;
 }
 
-static int write_all(EVP_PKEY *key, const STACK_OF(X509) * chain, const char *path, struct strbuf *content, struct err *err)
+static int write_all(
+	EVP_PKEY *key, const STACK_OF(X509) * chain, const char *path, struct strbuf *content, struct err *err)
 {
 	_cleanup_bio_ BIO *bio = BIO_new(BIO_s_secmem());
 	char *data;
@@ -164,7 +170,8 @@ static int compose(const struct agent *a, const char *certs, EVP_PKEY *key, cons
 		return -1;
 	X509 *leaf = find_leaf(list, key);
 	if (!leaf)
-		return err_set(err, ERR_VERIFY, "%s: the key in %s belongs to no certificate in it", cert_path, key_path);
+		return err_set(
+			err, ERR_VERIFY, "%s: the key in %s belongs to no certificate in it", cert_path, key_path);
 	if (check_life(a, leaf, cert_path, err) < 0 || check_names(a, leaf, cert_path, err) < 0)
 		return -1;
 	site_read(a, &had, &ignored);

@@ -196,7 +196,8 @@ static void installed(void **state)
 	const struct container *front = machine_container(&f->a.m, "front");
 	assert_works(render_container(&f->a, front, &f->err), f);
 	assert_works(render_ca(&f->a, &f->err), f);
-	_cleanup_free_ char *own_tls = fix_file(f, "run/files/front/etc/front/tls.pem"), *own_ca = fix_file(f, "run/ca.crt");
+	_cleanup_free_ char *own_tls = fix_file(f, "run/files/front/etc/front/tls.pem"),
+			    *own_ca = fix_file(f, "run/ca.crt");
 	install(f, "all.crt", "tls.key");
 	assert_int_equal(fix_mode(f, "state/site.pem"), 0600);
 	assert_int_equal(render_container(&f->a, front, &f->err), 1);
@@ -204,7 +205,8 @@ static void installed(void **state)
 	_cleanup_free_ char *leaf = cert_pem(&c.leaf), *inter = cert_pem(&c.inter), *root = cert_pem(&c.root),
 			    *key = key_pem(&c.leaf, NULL), *tls = fix_file(f, "run/files/front/etc/front/tls.pem"),
 			    *ca = fix_file(f, "run/ca.crt");
-	_cleanup_free_ char *want_tls = xasprintf("%s%s%s", leaf, inter, key), *want_ca = xasprintf("%s%s", own_ca, root);
+	_cleanup_free_ char *want_tls = xasprintf("%s%s%s", leaf, inter, key),
+			    *want_ca = xasprintf("%s%s", own_ca, root);
 	assert_string_equal(tls, want_tls);
 	assert_string_equal(ca, want_ca);
 	_cleanup_json_ json_t *status = json_object();
@@ -217,7 +219,8 @@ static void installed(void **state)
 	unlink(path);
 	assert_int_equal(render_container(&f->a, front, &f->err), 1);
 	assert_int_equal(render_ca(&f->a, &f->err), 1);
-	_cleanup_free_ char *again_tls = fix_file(f, "run/files/front/etc/front/tls.pem"), *again = fix_file(f, "run/ca.crt");
+	_cleanup_free_ char *again_tls = fix_file(f, "run/files/front/etc/front/tls.pem"),
+			    *again = fix_file(f, "run/ca.crt");
 	assert_string_equal(again_tls, own_tls);
 	assert_string_equal(again, own_ca);
 }
@@ -272,7 +275,8 @@ static void refusals(void **state)
 	refused(f, "no.crt", "tls.key", "open @/no.crt: No such file or directory", NULL);
 	put(f, "x.pfx", "0\x82\x01");
 	refused(f, "x.pfx", "tls.key", "@/x.pfx: not PEM, which is text with lines -----BEGIN ...-----",
-		"of a PKCS#12 file (.pfx, .p12): openssl pkcs12 -in @/x.pfx -nodes -out site.pem; site.pem is then both "
+		"of a PKCS#12 file (.pfx, .p12): openssl pkcs12 -in @/x.pfx -nodes -out site.pem; site.pem is then "
+		"both "
 		"CERT and KEY");
 	refused(f, "all.crt", "all.crt", "@/all.crt: no private key in it", NULL);
 	refused(f, "tls.key", "tls.key", "@/tls.key: no certificate in it", NULL);
@@ -311,14 +315,18 @@ static void not_fit(void **state)
 		struct want want;
 		const char *msg;
 	} bad[] = {
-		{{"x", NAMES, &c.inter, .from = -90, .to = -1}, "the certificate ended on 2025-12-02; this machine has 2025-12-03"},
-		{{"x", NAMES, &c.inter, .from = 1, .to = 90}, "the certificate begins on 2025-12-04; this machine has 2025-12-03"},
+		{{"x", NAMES, &c.inter, .from = -90, .to = -1},
+			"the certificate ended on 2025-12-02; this machine has 2025-12-03"},
+		{{"x", NAMES, &c.inter, .from = 1, .to = 90},
+			"the certificate begins on 2025-12-04; this machine has 2025-12-03"},
 		{{"x", "DNS:kiln.internal,DNS:www.kiln.internal", &c.inter, .from = -1, .to = 90},
 			"the certificate is not for *.kiln.internal; its names: kiln.internal, www.kiln.internal"},
 		{{"x", "DNS:*.kiln.internal", &c.inter, .from = -1, .to = 90},
 			"the certificate is not for kiln.internal; its names: *.kiln.internal"},
-		{{"kiln.internal", "", &c.inter, .from = -1, .to = 90}, "the certificate is not for kiln.internal; its names: none"},
-		{{"x", NAMES, &c.inter, .from = -1, .to = 90, .usage = "clientAuth"}, "\"CN=x\": unsuitable certificate purpose"},
+		{{"kiln.internal", "", &c.inter, .from = -1, .to = 90},
+			"the certificate is not for kiln.internal; its names: none"},
+		{{"x", NAMES, &c.inter, .from = -1, .to = 90, .usage = "clientAuth"},
+			"\"CN=x\": unsuitable certificate purpose"},
 		{{"x", NAMES, &c.inter, .from = -1, .to = 90, .rsa = 1024}, "\"CN=x\": EE certificate key too weak"},
 		{{"x", NAMES, &old_ca, .from = -1, .to = 90}, "\"CN=Old CA\": certificate has expired"},
 	};
@@ -335,9 +343,10 @@ static void nobody_serves_it(void **state)
 {
 	struct fix *f = *state;
 	_cleanup_chain_ struct chain c;
-	fix_machine(f, "{\"kiln\":1,\"name\":\"t\",\"domain\":\"kiln.internal\",\"epoch\":1763900000,\"network\":{"
-		       "\"name\":\"kiln\",\"bridge\":\"kiln0\",\"subnet\":\"127.0.0.0/24\"},\"secrets\":["
-		       "{\"id\":\"mail/tls\",\"certificate\":{\"names\":[\"mail.${fact:domain}\"],\"containers\":[]}}]}");
+	fix_machine(f,
+		"{\"kiln\":1,\"name\":\"t\",\"domain\":\"kiln.internal\",\"epoch\":1763900000,\"network\":{"
+		"\"name\":\"kiln\",\"bridge\":\"kiln0\",\"subnet\":\"127.0.0.0/24\"},\"secrets\":["
+		"{\"id\":\"mail/tls\",\"certificate\":{\"names\":[\"mail.${fact:domain}\"],\"containers\":[]}}]}");
 	f->a.now = EPOCH + 10 * DAY;
 	chain_make(f, &c);
 	PUT_CERTS(f, "all.crt", &c.leaf, &c.inter, &c.root);

@@ -9,11 +9,12 @@
 
 #include <cmocka.h>
 
-static const char *const good[] = {"minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "yearly",
-	"annually", "daily UTC", "*-*-* 03:00:00", "03:00", "3:0", "*:0/15", "*:*", "*:*:0/30", "08..18:30", "8..18/2:00",
-	"0,12:00", "23:59:59", "0..0:00", "Mon", "mon..Fri", "Sat,Sun 04:30", "Monday..wednesday,Sun *-*-1..7 05:00",
-	"Mon  03:00", "*-*-01", "*-*-31", "*-1/3-1 00:00", "1-1", "*-*", "02-29", "*-2,4-30", "2027-12-31 23:00", "2024..2030/2-*-1",
-	"*-*-* 03:00 UTC", "Sun UTC", "5/9:5/5", "*:45/14", NULL};
+static const char *const good[] = {"minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually",
+	"yearly", "annually", "daily UTC", "*-*-* 03:00:00", "03:00", "3:0", "*:0/15", "*:*", "*:*:0/30", "08..18:30",
+	"8..18/2:00", "0,12:00", "23:59:59", "0..0:00", "Mon", "mon..Fri", "Sat,Sun 04:30",
+	"Monday..wednesday,Sun *-*-1..7 05:00", "Mon  03:00", "*-*-01", "*-*-31", "*-1/3-1 00:00", "1-1", "*-*",
+	"02-29", "*-2,4-30", "2027-12-31 23:00", "2024..2030/2-*-1", "*-*-* 03:00 UTC", "Sun UTC", "5/9:5/5", "*:45/14",
+	NULL};
 static const struct {
 	const char *text, *why;
 } bad[] = {
@@ -95,8 +96,9 @@ static bool systemd_takes(const char *const *texts, size_t n, struct err *err)
 /* Texts from pieces that are likely to come out right, and some that are likely not to. */
 static void made(uint64_t *seed, struct strbuf *b)
 {
-	static const char *const pieces[] = {"*", "*", "1", "12", "0", "31", "29", "59", "60", "2027", "1..5", "0/15", "3,7", "..",
-		"/", ",", "-", "-", "-", ":", ":", ":", " ", " ", "Mon", "Sat,Sun", "Mon..Fri", "*-*-*", "03:00", "02-30", " UTC", "daily"};
+	static const char *const pieces[] = {"*", "*", "1", "12", "0", "31", "29", "59", "60", "2027", "1..5", "0/15",
+		"3,7", "..", "/", ",", "-", "-", "-", ":", ":", ":", " ", " ", "Mon", "Sat,Sun", "Mon..Fri", "*-*-*",
+		"03:00", "02-30", " UTC", "daily"};
 	b->len = 0;
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
 	for (uint64_t n = 1 + (*seed >> 33) % 8; n > 0; n--) {

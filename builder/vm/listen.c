@@ -28,6 +28,20 @@ static void note_before_kernel(struct play *p, const json_t *status)
 		p->before_ms = since - up;
 }
 
+/* A graph may be over when its status is looked at next: what counts is that it was seen. */
+static void note_provisions(struct play *p, const json_t *status)
+{
+	size_t i;
+	json_t *graph;
+
+	json_array_foreach(json_object_get(status, "provision"), i, graph)
+	{
+		const char *id = json_string_value(json_object_get(graph, "id"));
+		if (id && str_eq(json_string_value(json_object_get(graph, "state")), "running"))
+			json_object_set_new(p->ran, id, json_true());
+	}
+}
+
 void play_listen(struct play *p)
 {
 	const char *line;
@@ -40,6 +54,7 @@ void play_listen(struct play *p)
 			continue;
 		}
 		note_before_kernel(p, j);
+		note_provisions(p, j);
 		json_decref(p->status);
 		p->status = j;
 		/* The one at the end shows a machine whose services were just stopped: only for want of a better. */
@@ -66,5 +81,6 @@ void play_end_of_boot(struct play *p)
 	p->power_on_ms = p->before_ms = 0;
 	json_decref(p->status);
 	json_decref(p->full);
+	json_object_clear(p->ran);
 	p->status = p->full = NULL;
 }

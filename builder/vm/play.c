@@ -81,7 +81,7 @@ static int play_step(struct play *p, const struct scenario_step *s, struct err *
 int play_scenario(const struct scenario *s, const struct guest_engine *e, const struct guest_spec *spec,
 	struct verdict *v, struct err *err)
 {
-	struct play p = {.s = s, .v = v, .saved = json_object()};
+	struct play p = {.s = s, .v = v, .saved = json_object(), .ran = json_object()};
 	uint64_t begun = vm_ms();
 	interrupt_catch();
 	int r = guest_create(&p.g, e, spec, err);
@@ -101,6 +101,7 @@ int play_scenario(const struct scenario *s, const struct guest_engine *e, const 
 	guest_release(&p.g);
 	v->seconds = (double)(vm_ms() - begun) / 1000;
 	json_decref(p.saved);
+	json_decref(p.ran);
 	strbuf_release(&p.console);
 	strbuf_release(&p.why);
 	strbuf_release(&p.said);

@@ -326,16 +326,7 @@ static int step_reboot(struct play *p, const struct scenario_step *s, struct err
 
 static bool provision_runs(struct play *p, const struct scenario_step *s)
 {
-	size_t i;
-	json_t *g;
-
-	json_array_foreach(json_object_get(p->status, "provision"), i, g)
-	{
-		if (str_eq(json_string_value(json_object_get(g, "id")), s->provision) &&
-			str_eq(json_string_value(json_object_get(g, "state")), "running"))
-			return true;
-	}
-	return false;
+	return json_object_get(p->ran, s->provision);
 }
 
 static int step_cut(struct play *p, const struct scenario_step *s, struct err *err)

@@ -13,6 +13,7 @@ struct play {
 	uint64_t before_ms;    /* from there to its kernel's start, as far as known */
 	struct strbuf console; /* since the start of this boot */
 	json_t *saved;	       /* outputs by name */
+	json_t *ran;	       /* provision graphs that were seen to run in this boot */
 	unsigned shots;
 	struct strbuf why;  /* of the step that fails */
 	struct strbuf said; /* of the step that holds: what it has to show */

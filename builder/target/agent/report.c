@@ -4,10 +4,13 @@
  * end.
  */
 #include "base/json.h"
+#include "base/path.h"
 #include "target/agent/status.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -119,6 +122,30 @@ static void tick(struct reporter *r)
 		r->final_sent = false;
 }
 
+/*
+ * What a provision says of itself (status_core reads it) wakes the reporter: one that runs for less than a tick is seen
+ * to run, too. -1: it is looked at every tick, like everything else.
+ */
+static int watch_provisions(const struct agent *a)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *dir = path_join(a->run, "provision");
+	_cleanup_fd_ int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (fd < 0 || path_mkdirs(dir, &ignored) < 0 || inotify_add_watch(fd, dir, IN_MOVED_TO) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+/* Until something is to be told, or a tick is over; a signal ends it early. */
+static void pause_for_news(int news)
+{
+	char events[4096];
+	struct pollfd p = {.fd = news, .events = POLLIN};
+	if (poll(&p, 1, TICK_MS) > 0)
+		while (read(news, events, sizeof events) > 0)
+			;
+}
+
 static volatile sig_atomic_t ending, asked;
 static void on_signal(int sig)
 {
@@ -137,6 +164,7 @@ int cmd_report(struct agent *a, int argc, char **argv, struct err *err)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGUSR1, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	_cleanup_fd_ int news = watch_provisions(a);
 	while (!ending) {
 		tick(&r);
 		if (asked) {
@@ -144,8 +172,7 @@ int cmd_report(struct agent *a, int argc, char **argv, struct err *err)
 			asked = 0;
 			send_final(&r, status);
 		}
-		struct timespec t = {0, TICK_MS * 1000000L};
-		nanosleep(&t, NULL); /* a signal ends it early */
+		pause_for_news(news);
 	}
 	/* The machine goes down: what is known now, ready or not. */
 	_cleanup_json_ json_t *status = status_core(a);

@@ -12,6 +12,8 @@ cat >"$scratch/machine.json" <<'JSON'
 {"kiln": 1, "name": "t", "version": "7", "epoch": 1763900000,
  "network": {"name": "kiln", "bridge": "kiln0", "subnet": "127.0.0.0/24"},
  "services": [{"name": "web", "layer": "edge", "containers": ["web"]}],
+ "provision": [{"id": "p1", "service": "web", "steps": []}, {"id": "p2", "service": "web", "steps": []}, {"id": "p3", "service": "web", "steps": []},
+               {"id": "p4", "service": "web", "steps": []}],
  "containers": [{"name": "web", "service": "web", "unit": "web.service", "address": 20, "health": {"kind": "none"}}]}
 JSON
 cat >"$scratch/inside" <<'SH'
@@ -41,6 +43,10 @@ a secrets
 report=$!
 said '"type":"status"'
 sleep 6
+# As `provision` does it: each runs for less than the half second after which everything is looked at.
+state() { printf '{"id":"%s","state":"%s","steps":[]}' "$1" "$2" >"$dir/run/provision/$1.tmp"; mv "$dir/run/provision/$1.tmp" "$dir/run/provision/$1.json"; }
+mkdir -p "$dir/run/provision"
+for p in p1 p2 p3 p4; do state $p running; sleep 0.2; state $p done; done
 printf '{"beat_ms":%s,"containers":{"web":{"state":"healthy"}}}' "$(awk '{printf "%d", $1 * 1000}' /proc/uptime)" >"$dir/run/health.json"
 a ready
 said '"type":"final"'
@@ -52,6 +58,7 @@ check 'a start is reported' unshare --mount --pid --fork --kill-child --mount-pr
 check 'every line is JSON' jq -e . "$scratch/lines"
 same 'first it starts' 'status starting' "$(jq -r '"\(.type) \(.state)"' "$scratch/lines" | head -1)"
 same 'a heartbeat while nothing happens' 'heartbeat' "$(jq -r 'select(.type == "heartbeat") | .type' "$scratch/lines" | head -1)"
+same 'a provision that is soon over is seen to run' 'p1 p2 p3 p4' "$(jq -r '.provision[] | select(.state == "running").id' "$scratch/lines" | uniq | xargs)"
 same 'then everything, once' '1' "$(jq -r 'select(.type == "final") | .state' "$scratch/lines" | grep -c ready)"
 same 'with what is counted only then' 'true' \
     "$(jq -r 'select(.type == "final") | has("storage") and has("listening") and has("boot") and has("certificates")' "$scratch/lines")"

@@ -12,24 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_PORTS = 62, TICK_MS = 100 };
-
-/* One free port here for each TCP port that the appliance publishes. */
-static int choose_ports(const struct subject *s, struct vm_forward ports[MAX_PORTS + 1], struct err *err)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; s->a && i < s->a->published.n && n < MAX_PORTS; i++) {
-		const struct publish *p = &s->a->published.v[i];
-		if (!p->container || strcmp(p->protocol, "tcp") != 0) /* the machine's own is in the ssh line */
-			continue;
-		ports[n].guest = p->host_port;
-		if (guest_free_port(&ports[n].host, err) < 0)
-			return -1;
-		n++;
-	}
-	return 0;
-}
+enum { TICK_MS = 100 };
 
 static void show_console(struct guest *g)
 {
@@ -42,7 +25,7 @@ static void show_console(struct guest *g)
 	fflush(stdout);
 }
 
-static int run_machine(struct guest *g, const struct vm_forward *ports, struct err *err)
+static int run_machine(struct guest *g, struct err *err)
 {
 	interrupt_catch();
 	if (g->engine->start(g, err) < 0)
@@ -50,7 +33,7 @@ static int run_machine(struct guest *g, const struct vm_forward *ports, struct e
 	_cleanup_free_ char *ssh = guest_qemu_ssh(g);
 	progress_hide();
 	printf("%s\n", ssh);
-	for (const struct vm_forward *p = ports; p->host; p++)
+	for (const struct vm_forward *p = g->ports; p->host; p++)
 		printf("127.0.0.1:%u -> port %u of the machine\n", p->host, p->guest);
 	puts("Ctrl-C pulls the plug; what the machine wrote is gone then. Its console:");
 	for (;;) {
@@ -69,7 +52,6 @@ static int run_machine(struct guest *g, const struct vm_forward *ports, struct e
 
 static int run_subject(const struct subject *s, struct err *err)
 {
-	struct vm_forward ports[MAX_PORTS + 1] = {{0}};
 	_cleanup_free_ char *accel = cache_path(s->cache, "kvm");
 	_cleanup_free_ char *dir = path_scratch("kiln-vm.", err);
 
@@ -85,12 +67,10 @@ static int run_subject(const struct subject *s, struct err *err)
 		.image = s->image,
 		.kernel = s->built.kernel,
 		.accel_cache = accel,
-		.forwards = ports};
-	int r = choose_ports(s, ports, err);
+		.ports = s->ports};
+	int r = guest_create(&g, &guest_qemu, &spec, err);
 	if (r == 0)
-		r = guest_create(&g, &guest_qemu, &spec, err);
-	if (r == 0)
-		r = run_machine(&g, ports, err);
+		r = run_machine(&g, err);
 	guest_release(&g);
 	_cleanup_err_ struct err cleanup = ERR_INIT;
 	if (path_remove(dir, &cleanup) < 0)

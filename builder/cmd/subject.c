@@ -40,6 +40,20 @@ static int check_image(const char *path, struct err *err)
 	return 0;
 }
 
+/* Those of containers: the machine's own is ssh, which each engine has in its way. */
+static unsigned *published(const struct appliance *a)
+{
+	unsigned *ports = xcalloc(a->published.n + 1, sizeof *ports);
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->published.n; i++) {
+		const struct publish *p = &a->published.v[i];
+		if (p->container && strcmp(p->protocol, "tcp") == 0)
+			ports[n++] = p->host_port;
+	}
+	return ports;
+}
+
 int subject_build(struct subject *s, const char *target, bool trees_only, struct err *err)
 {
 	_cleanup_lock_ struct lock lock = {0};
@@ -74,6 +88,7 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 	s->memory = s->a->machine_memory ? s->a->machine_memory : UINT64_C(2) << 30;
 	s->disk = s->a->machine_disk;
 	s->cpus = s->a->machine_cpus;
+	s->ports = published(s->a);
 	return 0;
 }
 
@@ -83,4 +98,5 @@ void subject_release(struct subject *s)
 	appliance_free(s->a);
 	cache_close(s->cache);
 	free(s->image);
+	free(s->ports);
 }

@@ -14,7 +14,7 @@ struct subject {
 	char *image;
 	const char *arch;
 	uint64_t memory, disk;
-	unsigned cpus;
+	unsigned cpus, *ports; /* the TCP ports that its containers publish, ended by 0; NULL: not known */
 };
 
 /* `trees_only`: no disk image is needed. Release with subject_release, also after an error. */

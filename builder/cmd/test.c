@@ -107,6 +107,7 @@ static int play_one(const struct scenario *s, const struct subject *subject, con
 		.disk = s->machine.disk ? s->machine.disk : subject->disk,
 		.cpus = s->machine.cpus ? (unsigned)s->machine.cpus : subject->cpus,
 		.nic = s->machine.nic,
+		.ports = subject->ports,
 		.clock = s->machine.clock,
 		.image = subject->image,
 		.kernel = subject->built.kernel,

@@ -11,7 +11,13 @@
 
 int guest_create(struct guest *g, const struct guest_engine *e, const struct guest_spec *spec, struct err *err)
 {
-	*g = (struct guest){.engine = e, .spec = *spec};
+	size_t n = 0;
+
+	while (spec->ports && spec->ports[n])
+		n++;
+	*g = (struct guest){.engine = e, .spec = *spec, .ports = xcalloc(n + 1, sizeof *g->ports)};
+	for (size_t i = 0; i < n; i++)
+		g->ports[i] = (struct vm_forward){.host = spec->ports[i], .guest = spec->ports[i]};
 	if (e->fresh(g, err) == 0)
 		return 0;
 	guest_release(g);
@@ -24,7 +30,9 @@ void guest_release(struct guest *g)
 		g->engine->release(g);
 	g->own = NULL;
 	free(g->said);
+	free(g->ports);
 	g->said = NULL;
+	g->ports = NULL;
 }
 
 void guest_gone(struct guest *g, struct err *said)

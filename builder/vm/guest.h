@@ -21,11 +21,11 @@ struct guest_spec {
 	uint64_t memory, disk;
 	unsigned cpus;
 	bool nic;
+	const unsigned *ports;		/* TCP ports that the machine publishes, ended by 0, or NULL */
 	const char *clock;		/* NULL: now */
 	const struct guest_disk *disks; /* further disks, ended by {NULL}, or NULL */
 	/* qemu */
 	const char *image, *kernel, *accel_cache;
-	const struct vm_forward *forwards; /* further ports, ended by {0, 0}, or NULL */
 	/* nspawn */
 	const char *root, *store; /* squashfs files */
 };
@@ -45,7 +45,7 @@ struct guest_engine {
 		struct err *err);
 	int (*screenshot)(struct guest *g, const char *path, struct err *err);	 /* NULL: it has no screen */
 	int (*corrupt)(struct guest *g, const char *partition, struct err *err); /* NULL: it has no partitions */
-	/* What a program of this host is started with to reach the machine's ports, and where. NULL: it cannot. */
+	/* What a program of this host is started with to reach the guest's `ports`, and at which address they are. */
 	int (*beside)(struct guest *g, struct strvec *prefix, const char **address, struct err *err);
 	const char *(*report_line)(struct guest *g); /* next line of the report port, or NULL */
 	const char *(*console_line)(struct guest *g);
@@ -56,7 +56,8 @@ extern const struct guest_engine guest_qemu, guest_nspawn;
 struct guest {
 	const struct guest_engine *engine;
 	struct guest_spec spec;
-	void *own;  /* the engine's */
+	struct vm_forward *ports; /* the spec's, and where this host has each; ended by {0, 0} */
+	void *own;		  /* the engine's */
 	char *said; /* after VM_GONE: the last words of the program that ran it; or NULL. Of the newest start; the
 		       guest's */
 };
@@ -68,8 +69,6 @@ void guest_gone(struct guest *g, struct err *said);
 
 /* The ssh command line for a running QEMU guest. The caller frees it. */
 char *guest_qemu_ssh(const struct guest *g);
-/* A free TCP port of the loopback address. Another program may take it before QEMU does: QEMU then says so. */
-int guest_free_port(unsigned *port, struct err *err);
 
 /* For engines: a shell ends with this, and the status of the command is told from that of what carried it. */
 #define GUEST_STATUS "echo \" kiln-status=$?\""

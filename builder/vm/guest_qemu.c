@@ -11,27 +11,39 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_FORWARDS = 64 };
-
 struct qemu_guest {
 	struct vm vm;
-	struct vm_forward forwards[MAX_FORWARDS + 1];
-	char *key; /* private key file */
+	struct vm_forward *forwards; /* ssh, then the guest's ports */
+	char *key;		     /* private key file */
 	char *credential;
 	const char *credentials[2];
 	struct strvec disks; /* files */
 };
 
-int guest_free_port(unsigned *port, struct err *err)
+/*
+ * Free ports of the loopback address for all of them; held until each has one, so that none is given twice. Another
+ * program may take one before QEMU does: QEMU then says so.
+ */
+static int choose_ports(struct vm_forward *f, struct err *err)
 {
-	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof a;
+	_cleanup_free_ int *held = NULL;
+	size_t n = 0;
+	int r = 0;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-		return err_sys(err, errno, "find a free port");
-	*port = ntohs(a.sin_port);
-	return 0;
+	for (; r == 0 && f->guest; f++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t len = sizeof a;
+		held = xreallocarray(held, n + 1, sizeof *held);
+		int fd = held[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ||
+			getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+			r = err_sys(err, errno, "find a free port");
+		n += fd >= 0;
+		f->host = ntohs(a.sin_port);
+	}
+	while (n)
+		close(held[--n]);
+	return r;
 }
 
 static int make_key(struct qemu_guest *q, const char *dir, struct err *err)
@@ -62,6 +74,7 @@ static void release(struct guest *g)
 
 	vm_release(&q->vm);
 	strvec_release(&q->disks);
+	free(q->forwards);
 	free(q->key);
 	free(q->credential);
 	free(q);
@@ -78,6 +91,13 @@ static int fresh(struct guest *g, struct err *err)
 		release(g);
 	}
 	struct qemu_guest *q = g->own = xcalloc(1, sizeof *q);
+	size_t n = 0;
+	q->vm.qmp.io.fd = q->vm.report.fd = q->vm.console.fd = -1; /* until it is made */
+	while (g->ports[n].guest)
+		n++;
+	q->forwards = xcalloc(n + 2, sizeof *q->forwards);
+	q->forwards[0].guest = 22;
+	memcpy(q->forwards + 1, g->ports, n * sizeof *g->ports);
 	struct vm_spec spec = {.dir = g->spec.dir,
 		.image = g->spec.image,
 		.arch = g->spec.arch,
@@ -95,12 +115,10 @@ static int fresh(struct guest *g, struct err *err)
 		strvec_take(&q->disks, file);
 	}
 	spec.disks = (const char *const *)q->disks.v;
-	q->forwards[0].guest = 22;
-	for (size_t i = 0; g->spec.forwards && g->spec.forwards[i].host && i + 1 < MAX_FORWARDS; i++)
-		q->forwards[i + 1] = g->spec.forwards[i];
-	if (path_remove(log, err) < 0 || guest_free_port(&q->forwards[0].host, err) < 0 ||
-		make_key(q, g->spec.dir, err) < 0 || vm_create(&q->vm, &spec, err) < 0)
+	if (path_remove(log, err) < 0 || choose_ports(q->forwards, err) < 0 || make_key(q, g->spec.dir, err) < 0 ||
+		vm_create(&q->vm, &spec, err) < 0)
 		return -1;
+	memcpy(g->ports, q->forwards + 1, n * sizeof *g->ports);
 	q->vm.accel = accel ? accel : vm_accel(g->spec.kernel, g->spec.accel_cache);
 	return 0;
 }
@@ -183,6 +201,21 @@ static int exec(
 	return guest_take_status(out, status, "ssh to the machine", err);
 }
 
+/* QEMU forwards the ports to this host's loopback address, so here; in a process namespace of its own, as nspawn's. */
+static int beside(struct guest *g, struct strvec *prefix, const char **address, struct err *err)
+{
+	if (look(g) != VM_RUNNING)
+		return err_set(err, ERR_TEST, "the machine is not running");
+	if (!g->spec.nic)
+		return err_set(err, ERR_TEST, "a machine without network publishes nothing");
+	strvec_add(prefix, "unshare");
+	if (geteuid() != 0)
+		strvec_addl(prefix, "--user", "--map-current-user", NULL);
+	strvec_addl(prefix, "--pid", "--fork", "--kill-child", "--mount-proc", "--", NULL);
+	*address = "127.0.0.1";
+	return 0;
+}
+
 static int screenshot(struct guest *g, const char *path, struct err *err)
 {
 	return vm_screenshot(&((struct qemu_guest *)g->own)->vm, path, err);
@@ -226,6 +259,7 @@ const struct guest_engine guest_qemu = {
 	.cut = cut,
 	.button = button,
 	.exec = exec,
+	.beside = beside,
 	.screenshot = screenshot,
 	.corrupt = corrupt,
 	.report_line = report_line,

@@ -42,9 +42,14 @@ int step_visit(struct play *p, const struct scenario_step *s, struct err *err)
 	_cleanup_free_ char *beside = path_dir(p->s->file), *program = path_join(beside, s->command.v[0]->text);
 	_cleanup_free_ char *dir = path_join(p->g.spec.dir, "visit"), *ca = path_join(dir, "ca.pem");
 	_cleanup_free_ char *console = path_join(dir, "console.txt");
+	_cleanup_strbuf_ struct strbuf ports = STRBUF_INIT;
 	const char *address, *path = getenv("PATH");
 
 	play_listen(p);
+	for (const struct vm_forward *f = p->g.ports; f->guest; f++)
+		strbuf_addf(&ports, "%s%u=%u", ports.len ? " " : "", f->guest, f->host);
+	if (!ports.len)
+		return err_set(err, ERR_TEST, "it is not known to publish a port");
 	if (p->g.engine->beside(&p->g, &argv, &address, err) < 0 || path_mkdirs(dir, err) < 0 ||
 		keep_ca(p, ca, s->within_ms, err) < 0 ||
 		path_write(console, strbuf_cstr(&p->console), p->console.len, 0600, err) < 0)
@@ -55,6 +60,7 @@ int step_visit(struct play *p, const struct scenario_step *s, struct err *err)
 	strvec_addf(&env, "PATH=%s", path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
 	strvec_addf(&env, "HOME=%s", dir);
 	strvec_addf(&env, "KILN_ADDRESS=%s", address);
+	strvec_addf(&env, "KILN_PORTS=%s", ports.s);
 	strvec_addf(&env, "KILN_CA=%s", ca);
 	strvec_addf(&env, "KILN_CONSOLE=%s", console);
 	strvec_addf(&env, "KILN_REPORT=%s", p->g.spec.report);

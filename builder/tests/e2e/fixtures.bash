@@ -31,6 +31,13 @@ with_fixtures() {
     mkdir "$scratch/profiles"
     ln -s "$repo/qemu-test/overlays" "$scratch/overlays" # the services for tests
 }
+# with_browser TITLE: what the visits of qemu-test/browse need is here; else TITLE is skipped and the script ends
+with_browser() {
+    local tool
+    for tool in chromedriver chromium certutil; do
+        command -v $tool >/dev/null || { skip "$1" "needs $tool: make deps"; exit; }
+    done
+}
 # mirrored NAME: the profile as it is shipped, told where to pull from; its lock is made beside it
 mirrored() {
     {

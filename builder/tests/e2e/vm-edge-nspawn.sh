@@ -5,18 +5,14 @@
 # minutes: 5
 #
 # The images are of qemu-test/fixtures: what cannot be had here is skipped with the reason. Pictures are in the report.
-# KILN_TEST_SCENARIOS names others to play.
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 # shellcheck source=builder/tests/e2e/fixtures.bash
 . "$(dirname "$0")/fixtures.bash"
 
-for tool in chromedriver chromium certutil; do
-    command -v $tool >/dev/null || { skip 'edge in nspawn' "needs $tool: make deps"; exit; }
-done
+with_browser 'edge in nspawn'
 with_fixtures 'edge in nspawn' traefik oauth2-proxy keycloak
 mirrored edge-test
-read -ra played <<<"${KILN_TEST_SCENARIOS:-sso}"
-scenarios edge-test nspawn "${played[@]/#/--scenario=}"
+scenarios edge-test nspawn --scenario sso
 listens_as_planned edge-test nspawn
 pinned edge-test

@@ -16,6 +16,8 @@ static int works(struct guest *g, struct err *err)
 {
 	(void)err;
 	g->own = g;
+	if (g->ports[0].guest)
+		g->ports[0].host = 40443;
 	lines = 1;
 	return 0;
 }
@@ -60,16 +62,18 @@ static void nothing(struct guest *g)
 	(void)g;
 }
 
-static const char program[] =
-	"#!/bin/sh\n"
-	"echo \"$KILN_ADDRESS $KILN_SCENARIO $PREFIXED $(cat \"$KILN_CA\") $(cat \"$KILN_CONSOLE\") ${OTHER-gone}\"\n"
-	"echo picture x-1.png\n"
-	"echo picture ../x-2.png\n"
-	"[ ! -e \"$HOME/kept\" ] || echo kept\n"
-	"touch \"$HOME/kept\" \"$KILN_REPORT/x-1.png\"\n"
-	"[ \"$1\" = well ]\n";
+static const char program[] = "#!/bin/sh\n"
+			      "echo \"$KILN_ADDRESS $KILN_PORTS $KILN_SCENARIO $PREFIXED $(cat \"$KILN_CA\") $(cat "
+			      "\"$KILN_CONSOLE\") ${OTHER-gone}\"\n"
+			      "echo picture x-1.png\n"
+			      "echo picture ../x-2.png\n"
+			      "[ ! -e \"$HOME/kept\" ] || echo kept\n"
+			      "touch \"$HOME/kept\" \"$KILN_REPORT/x-1.png\"\n"
+			      "[ \"$1\" = well ]\n";
 
-static void play(struct casefile_dir *d, const char *steps, const struct guest_engine *e, struct verdict *v)
+static const struct guest_engine engine;
+
+static void play(struct casefile_dir *d, const char *steps, const unsigned *ports, struct verdict *v)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct arena arena = {0};
@@ -81,8 +85,8 @@ static void play(struct casefile_dir *d, const char *steps, const struct guest_e
 	const struct scenario *s = scenario_load(&arena, "x.yaml", "x.yaml", &err);
 	if (!s)
 		fail_msg("%s", err.msg);
-	const struct guest_spec spec = {.dir = dir, .report = d->dir, .arch = "amd64"};
-	if (play_scenario(s, e, &spec, v, &err) < 0)
+	const struct guest_spec spec = {.dir = dir, .report = d->dir, .arch = "amd64", .ports = ports};
+	if (play_scenario(s, &engine, &spec, v, &err) < 0)
 		fail_msg("%s", err.msg);
 	arena_release(&arena);
 }
@@ -104,14 +108,16 @@ static void test_told(void **state)
 	struct casefile_dir d = casefile_enter();
 	struct verdicts vs = {0};
 	struct verdict *v = verdicts_add(&vs, "p", "x", "x", "here");
+	static const unsigned ports[] = {443, 80, 0};
 	setenv("OTHER", "leaked", 1);
-	play(&d, "  - visit: {command: [visitor, well]}\n  - visit: {command: [visitor, ill]}\n", &engine, v);
+	play(&d, "  - visit: {command: [visitor, well]}\n  - visit: {command: [visitor, ill]}\n", ports, v);
 	assert_int_equal(v->n, 3);
 	assert_string_equal(v->steps[1].name, "visit visitor");
 	assert_int_equal(v->steps[1].outcome, VERDICT_PASSED);
 	assert_int_equal(v->steps[2].outcome, VERDICT_FAILED);
-	static const char why[] = "it found fault\n127.0.0.9 x yes the CA first password: abc gone\npicture x-1.png\n"
-				  "picture ../x-2.png\nkept\n";
+	static const char why[] =
+		"it found fault\n127.0.0.9 443=40443 80=80 x yes the CA first password: abc gone\npicture x-1.png\n"
+		"picture ../x-2.png\nkept\n";
 	assert_string_equal(v->steps[2].detail, why);
 	assert_int_equal(v->screenshots.n, 2);
 	assert_string_equal(v->screenshots.v[0], "x-1.png");
@@ -126,15 +132,14 @@ static void test_cannot(void **state)
 	struct casefile_dir d = casefile_enter();
 	struct verdicts vs = {0};
 	struct verdict *v = verdicts_add(&vs, "p", "x", "x", "here");
-	play(&d, "  - visit: {command: [nobody]}\n", &engine, v);
+	static const unsigned ports[] = {443, 0};
+	play(&d, "  - visit: {command: [nobody]}\n", ports, v);
 	assert_int_equal(v->steps[1].outcome, VERDICT_FAILED);
 	assert_non_null(strstr(v->steps[1].detail, "/nobody"));
-	struct guest_engine closed = engine;
-	closed.beside = NULL;
 	struct verdict *other = verdicts_add(&vs, "p", "x", "x", "here");
-	play(&d, "  - visit: {command: [visitor, well]}\n", &closed, other);
-	assert_int_equal(other->steps[1].outcome, VERDICT_SKIPPED);
-	assert_string_equal(other->steps[1].detail, "this engine has no way in for programs of this host");
+	play(&d, "  - visit: {command: [visitor, well]}\n", NULL, other);
+	assert_int_equal(other->steps[1].outcome, VERDICT_FAILED);
+	assert_string_equal(other->steps[1].detail, "it is not known to publish a port");
 	verdicts_release(&vs);
 	casefile_leave(&d);
 }

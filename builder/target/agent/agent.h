@@ -44,6 +44,7 @@ int cmd_network(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_firewall(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_render(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_provision(struct agent *a, int argc, char **argv, struct err *err);
+int cmd_gpu(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_watch(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_wait(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_ready(struct agent *a, int argc, char **argv, struct err *err);

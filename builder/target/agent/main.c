@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	{"firewall", cmd_firewall, true, 0, "", "load the tables of allowed flows"},
 	{"render", cmd_render, true, 1, "[CONTAINER]", "write files and environments into /run"},
 	{"provision", cmd_provision, false, 1, "ID", "run the steps of one provision that are not done"},
+	{"gpu", cmd_gpu, true, 2, "[--json | show | --root DIR]",
+		"find GPUs, write what podman reads of them; show them"},
 	{"watch", cmd_watch, false, 0, "", "probe all containers; restart what stays unhealthy"},
 	{"wait", cmd_wait, false, 3, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
 	{"ready", cmd_ready, false, 1, "[--check]", "until everything is healthy and provisioned"},

@@ -121,6 +121,14 @@ static json_t *disk(const struct agent *a, bool *full)
 	return json_pack("{s:s, s:I, s:I}", "path", "/var", "size", (json_int_t)size, "available", (json_int_t)avail);
 }
 
+/* What `gpu` found; no GPU is no trouble: the services run on the CPU. NULL: none wanted, or not looked yet. */
+static json_t *gpu_known(const struct agent *a)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *path = path_join(a->run, "gpu.json");
+	return json_object_get(a->m.root, "gpu") && path_exists(path) ? json_read(path, 1 << 20, &ignored) : NULL;
+}
+
 json_t *status_core(const struct agent *a)
 {
 	struct health_table t;
@@ -154,6 +162,9 @@ json_t *status_core(const struct agent *a)
 		out, "ready_ms", was_ready ? json_incref(json_object_get(was_ready, "ready_ms")) : json_null());
 	if (saved)
 		json_object_set_new(out, "backup", saved);
+	json_t *gpu = gpu_known(a);
+	if (gpu)
+		json_object_set_new(out, "gpu", gpu);
 	health_release(&t);
 	return out;
 }

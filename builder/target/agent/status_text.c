@@ -1,4 +1,5 @@
 /* The status for people: one line for the console, a table for `kiln-agent status`. */
+#include "target/agent/gpu.h"
 #include "target/agent/status.h"
 #include <inttypes.h>
 
@@ -171,6 +172,8 @@ void status_text(const json_t *status, struct strbuf *out)
 	service_rows(status, out);
 	provision_rows(status, out);
 	backup_rows(status, out);
+	if (json_object_get(status, "gpu"))
+		gpu_show(json_object_get(status, "gpu"), out);
 	detail_rows(status, out);
 	boot_rows(status, out);
 }

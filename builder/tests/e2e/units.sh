@@ -5,49 +5,10 @@
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 
-skip_all() { skip 'the OS root from inside' "$1"; exit 0; }
-[ "$(id -u)" = 0 ] || skip_all 'needs root'
-for tool in systemd-nspawn mount losetup; do
-    command -v "$tool" >/dev/null || skip_all "needs $tool"
-done
-
-cache=$(test_cache)
-check 'tiny is built' "$kiln" build "$repo/qemu-test/profiles/tiny.yaml" --cache "$cache" --out "$scratch/out"
-root=$scratch/root store=$scratch/store out=$scratch/inside var=$scratch/var
-mkdir "$root" "$store" "$out" "$var"
-
-# mounted DIR FILE TEXT IMAGE...: mounts the first of the file systems whose FILE has the TEXT
-mounted() {
-    local dir=$1 file=$2 text=$3 image
-    shift 3
-    for image in "$@"; do
-        mount -o loop,ro "$image" "$dir" 2>"$scratch/mount.log" || return 1
-        grep -q "$text" "$dir/$file" && return 0
-        umount "$dir"
-    done
-    echo 'not there' >"$scratch/mount.log"
-    return 1
-}
-# shellcheck disable=SC2012 # names of the cache: no surprises
-mapfile -t roots < <(ls -t "$cache"/steps/root-*/root.squashfs)
-mounted "$root" usr/lib/os-release '^IMAGE_ID=tiny$' "${roots[@]}" || skip_all "root: $(tail -n 1 "$scratch/mount.log")"
-at_exit umount "$root"
-# shellcheck disable=SC2012
-mapfile -t stores < <(ls -t "$cache"/steps/store-*/store.squashfs)
-mounted "$store" containers/overlay-images/images.json '"localhost/kiln/tiny/tiny:kiln"' "${stores[@]}" ||
-    skip_all "store: $(tail -n 1 "$scratch/mount.log")"
-at_exit umount "$store"
-
-# inside STORE SCRIPT [ARG...]: in the root, with what it writes to /var and /out kept
-inside() {
-    local from=$1 script=$2
-    shift 2
-    printf 'set -xeuo pipefail\n%s\n' "$script" >"$out/script"
-    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$root" --read-only --register=no --keep-unit \
-        --private-network --capability=all --system-call-filter='@mount @keyring bpf' --timezone=off --resolv-conf=off \
-        --link-journal=no --bind="$var:/var" --bind="$out:/mnt" --bind-ro="$from:/usr/lib/kiln/store" --pipe \
-        bash /mnt/script "$@" </dev/null 2>&1
-}
+# shellcheck source=builder/tests/e2e/osroot.bash
+. "$(dirname "$0")/osroot.bash"
+# shellcheck disable=SC2154 # root, store and out are its
+os_root 'the OS root from inside'
 
 # shellcheck disable=SC2016 # expanded inside
 check 'podman makes a unit of every quadlet' inside "$store" '

@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "boot/cpio.h"
 #include "boot/kmod.h"
+#include "boot/microcode.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
@@ -177,8 +178,21 @@ static int fill(struct cpio *c, struct kmods *k, const struct initrd_spec *s, st
 	return 0;
 }
 
+/* "initrd" in `dir` becomes "whole": the other archive, then it. */
+static int put_before(const struct cpio *early, const char *dir, struct err *err)
+{
+	_cleanup_free_ char *from = path_join(dir, "initrd"), *to = path_join(dir, "whole");
+	_cleanup_fd_ int in = open(from, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (in < 0 || fd < 0 || fd_write_all(fd, early->b.s, early->b.len) < 0 || fd_copy(in, fd, UINT64_MAX) < 0)
+		return err_sys(err, errno, "%s", to);
+	return 0;
+}
+
 /* zstd of the tools tree, one thread: same bytes everywhere. */
-static int compress(const struct tools *t, const struct cpio *c, unsigned level, const char *out, struct err *err)
+static int compress(const struct tools *t, const struct cpio *early, const struct cpio *c, unsigned level,
+	const char *out, struct err *err)
 {
 	_cleanup_workdir_ char *dir = tools_workdir(out, err);
 	if (!dir)
@@ -187,15 +201,19 @@ static int compress(const struct tools *t, const struct cpio *c, unsigned level,
 	const char *argv[] = {"zstd", "-q", "-T1", arg, "-o", "initrd", "cpio", NULL};
 	if (path_write(raw, c->b.s, c->b.len, 0644, err) < 0 || tools_run(t, dir, argv, NULL, err) < 0)
 		return err_wrap(err, "initrd");
-	return tools_publish(dir, "initrd", out, err);
+	if (early->b.len && put_before(early, dir, err) < 0)
+		return -1;
+	return tools_publish(dir, early->b.len ? "whole" : "initrd", out, err);
 }
 
 int initrd_build(const struct tools *t, const struct initrd_spec *spec, const char *out, struct err *err)
 {
 	_cleanup_kmods_ struct kmods k = {0};
-	_cleanup_cpio_ struct cpio c = {0};
+	_cleanup_cpio_ struct cpio c = {0}, early = {0};
 
 	if (load_tables(&k, spec, err) < 0)
+		return -1;
+	if (spec->microcode && microcode_archive(&early, spec->os_lowers, spec->microcode, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(init_modules); i++)
 		if (choose(&k, init_modules[i], err) < 0)
@@ -205,5 +223,5 @@ int initrd_build(const struct tools *t, const struct initrd_spec *spec, const ch
 			return -1;
 	if (fill(&c, &k, spec, err) < 0)
 		return -1;
-	return compress(t, &c, spec->level, out, err);
+	return compress(t, &early, &c, spec->level, out, err);
 }

@@ -1,6 +1,7 @@
 /*
  * The initrd: kiln's static /init, the kernel modules it may need with all they depend on, and two tables for it
- * (docs/boot.md). A newc cpio archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst), zstd.
+ * (docs/boot.md). A newc cpio archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst), zstd; the
+ * microcode of processors in front of it.
  */
 #pragma once
 #include "base/err.h"
@@ -18,11 +19,12 @@ void kernel_release(struct kernel *k);
 #define _cleanup_kernel_ __attribute__((cleanup(kernel_release)))
 
 struct initrd_spec {
-	const char *const *os_lowers;	/* the OS tree's layers, nearest first (with depmod's tables) */
-	const char *kernel;		/* kernel version */
-	const char *init;		/* host path of the compiled /init */
-	const struct str_list *modules; /* names; a trailing '?' means: where this kernel has it. May be NULL */
-	unsigned level;			/* zstd level; 0: 19 */
+	const char *const *os_lowers;	 /* the OS tree's layers, nearest first (with depmod's tables) */
+	const char *kernel;		 /* kernel version */
+	const char *init;		 /* host path of the compiled /init */
+	const struct kv_list *microcode; /* as for microcode_archive. May be NULL */
+	const struct str_list *modules;	 /* names; a trailing '?' means: where this kernel has it. May be NULL */
+	unsigned level;			 /* zstd level; 0: 19 */
 };
 /* Write the initrd to `out`. A module that neither exists nor is built in is an error that names the nearest. */
 int initrd_build(const struct tools *t, const struct initrd_spec *spec, const char *out, struct err *err);

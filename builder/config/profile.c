@@ -57,6 +57,8 @@ static const struct field profile_fields[] = {
 	FIELD(struct profile, variants, MAP),
 	FIELD(struct profile, kernel, SCALAR),
 	FIELD(struct profile, firmware, IDENTS),
+	FIELD(struct profile, gpu, SCALAR),
+	FIELD(struct profile, gpus, NODE),
 	FIELD_SUB(struct profile, machine, STRUCT, struct machine_def, machine_fields),
 	FIELD_SUB(struct profile, slots, STRUCT, struct slots_def, slots_fields),
 	FIELD(struct profile, outputs, IDENTS),

@@ -99,6 +99,7 @@ static const struct field container_fields[] = {
 	FIELD_SUB(struct container_def, reload, PTR, struct reload_def, reload_fields),
 	FIELD(struct container_def, stop, MS),
 	FIELD(struct container_def, writable, BOOL),
+	FIELD(struct container_def, gpu, BOOL),
 	FIELD_SELF(struct container_def, self),
 	FIELD_END,
 };

@@ -88,6 +88,7 @@ struct container_def {
 	struct reload_def *reload;
 	uint64_t stop;
 	bool writable;
+	bool gpu; /* gets the machine's GPUs, where there are some */
 	const struct ynode *self;
 };
 struct publish_def {

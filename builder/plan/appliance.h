@@ -147,6 +147,8 @@ struct container {
 	} reload;
 	uint64_t stop_ms;
 	bool writable_root; /* default: read-only */
+	bool gpu;	    /* gets what `gpus` names of the appliance's GPUs; on a machine without them nothing */
+	struct str_list gpus;
 };
 
 enum secret_kind { SECRET_BYTES, SECRET_CERT };
@@ -193,6 +195,12 @@ struct saved {
 	const char *user;	    /* NULL: the container's own */
 	uint64_t timeout_ms;
 };
+/* The kind of GPU that the image is for (firmware/gpu-NAME.yaml). */
+struct gpu_unit {
+	const char *name, *summary, *kind, *vendor, *find;
+	struct str_list classes, load, nodes;
+	struct kv_list mounts; /* pattern of files of the OS, directory in the container */
+};
 struct service {
 	const char *name, *layer, *summary, *dir;
 	size_t first_container, n_containers; /* in appliance.containers */
@@ -213,6 +221,11 @@ struct appliance {
 	const char *subnet; /* "10.213.0.0/24" */
 	struct str_list ssh_keys;
 	struct str_list outputs;	       /* "raw", "qcow2" */
+	struct str_list firmware;	       /* sets: the kernel's first, then as the profile says */
+	struct str_list firmware_summaries;    /* of these */
+	struct str_list firmware_left_out;     /* further sets that there are */
+	const struct gpu_unit *gpu;	       /* NULL: none */
+	struct kv_list microcode;	       /* CPU vendor, pattern of files of the OS: early in the initrd */
 	struct str_list kernel_modules;	       /* for the initrd: from firmware sets and kernel flavour */
 	const char *cmdline;		       /* added to the kernel's command line */
 	bool release;			       /* slow, small compression */

@@ -218,6 +218,7 @@ static int fill(const struct scope *s, const struct container_def *d, struct con
 	c->workdir = d->workdir;
 	c->stop_ms = d->stop;
 	c->writable_root = d->writable;
+	c->gpu = d->gpu;
 	if (d->reload) {
 		c->reload.signal = d->reload->signal;
 		if (eval_publics(s, &d->reload->exec, "reload", &c->reload.exec, err) < 0)

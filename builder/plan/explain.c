@@ -106,6 +106,34 @@ static void print_network(const struct appliance *a, struct strbuf *b)
 	print_table(b, &t, "  ");
 }
 
+/* Sets of drivers' firmware, and which containers get GPUs. */
+static void print_firmware(const struct appliance *a, struct strbuf *b)
+{
+	struct table t = {.columns = 2}, gpus = {.columns = 2};
+	strbuf_adds(b, "\nfirmware\n");
+	for (size_t i = 0; i < a->firmware.n; i++) {
+		cell(&t, a->firmware.v[i]);
+		cell(&t, a->firmware_summaries.v[i]);
+	}
+	print_table(b, &t, "  ");
+	for (size_t i = 0; i < a->firmware_left_out.n; i++)
+		strbuf_addf(b, "%s%s%s", i ? ", " : "  left out: ", a->firmware_left_out.v[i],
+			i + 1 == a->firmware_left_out.n ? "\n" : "");
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+		if (!c->gpu)
+			continue;
+		for (size_t k = 0; k < c->gpus.n; k++)
+			strbuf_addf(&names, "%s%s", k ? ", " : "", c->gpus.v[k]);
+		cell(&gpus, c->name);
+		cell(&gpus, names.len ? names.s : "on the CPU");
+	}
+	if (a->gpu || gpus.cells.n)
+		strbuf_addf(b, "\ngpu: %s\n", a->gpu ? a->gpu->name : "none");
+	print_table(b, &gpus, "  ");
+}
+
 static void print_order(const struct appliance *a, struct strbuf *b)
 {
 	size_t n = a->containers.n + a->provisions.n;
@@ -162,6 +190,7 @@ char *explain_appliance(const struct appliance *a, const struct image_sizes *siz
 	print_claims(a, &b);
 	print_network(a, &b);
 	print_order(a, &b);
+	print_firmware(a, &b);
 	strbuf_adds(&b, "\nbudget\n");
 	print_needed(&b, "memory", a->memory_needed, a->machine_memory);
 	strbuf_addc(&b, '\n');

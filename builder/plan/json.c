@@ -135,6 +135,23 @@ static json_t *budget_json(const struct appliance *a)
 	return j;
 }
 
+static json_t *gpu_json(const struct appliance *a)
+{
+	if (!a->gpu)
+		return json_null();
+	json_t *j = json_object(), *containers = json_array();
+	set_string(j, "name", a->gpu->name);
+	set_string(j, "kind", a->gpu->kind);
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		if (c->gpu)
+			json_array_append_new(
+				containers, json_pack("{s:s, s:o}", "name", c->name, "devices", strings(&c->gpus)));
+	}
+	json_object_set_new(j, "containers", containers);
+	return j;
+}
+
 /* An array of what `make` says of each of n things of `size` bytes. */
 #define ARRAY_OF(list, make)                                                                                           \
 	__extension__({                                                                                                \
@@ -165,6 +182,9 @@ json_t *appliance_json(const struct appliance *a)
 	json_object_set_new(j, "published", ARRAY_OF(a->published, publish_json));
 	json_object_set_new(j, "provision", ARRAY_OF(a->provisions, provision_json));
 	json_object_set_new(j, "trees", ARRAY_OF(a->trees, tree_json));
+	json_object_set_new(j, "firmware",
+		json_pack("{s:o, s:o}", "sets", strings(&a->firmware), "left_out", strings(&a->firmware_left_out)));
+	json_object_set_new(j, "gpu", gpu_json(a));
 	json_object_set_new(j, "budget", budget_json(a));
 	return j;
 }

@@ -1,6 +1,5 @@
 /* The trees to compose: tools, base and os from all services, and one for each composed image. */
 #include "base/vec.h"
-#include "config/firmware.h"
 #include "plan/planner.h"
 
 /* One package list, each name once, in the order in which they were asked for. */
@@ -84,40 +83,21 @@ static int add_def(
 	return add_links(s, d, t, err);
 }
 
-static int add_firmware(
-	struct planner *pl, const char *name, const struct ynode *place, struct tree_spec *os, struct err *err)
-{
-	struct found f;
-	struct appliance *a = pl->a;
-	struct scope s = {.pl = pl};
-	if (!roots_yaml(&pl->roots, pl->arena, "firmware", name, &f)) {
-		ynode_err(place, err, "there is no firmware set '%s'", name);
-		return bind_hint(err, name, roots_names(&pl->roots, pl->arena, "firmware"));
-	}
-	struct firmware_def *d = firmware_load(pl->arena, f.path, f.shown, err);
-	if (!d)
-		return -1;
-	if (add_texts(&s, &d->packages, "packages", &os->packages, err) < 0 ||
-		add_texts(&s, &d->modules, "modules", &a->kernel_modules, err) < 0)
-		return -1;
-	if (d->cmdline)
-		a->cmdline = a->cmdline ? arena_printf(pl->arena, "%s %s", a->cmdline, d->cmdline) : d->cmdline;
-	return 0;
-}
-
 /* What the profile itself adds to the OS: kernel, firmware, packages, files. */
 static int add_profile(struct planner *pl, struct tree_spec *os, struct err *err)
 {
-	const struct profile *p = pl->profile;
 	struct scope s = {.pl = pl};
-	if (add_firmware(pl, p->kernel ? p->kernel->text : "cloud", p->kernel ? p->kernel : p->self, os, err) < 0)
+	if (plan_firmware(pl, os, err) < 0 || add_texts(&s, &pl->profile->packages, "packages", &os->packages, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->firmware.n; i++)
-		if (add_firmware(pl, p->firmware.v[i]->text, p->firmware.v[i], os, err) < 0)
-			return -1;
-	if (add_texts(&s, &p->packages, "packages", &os->packages, err) < 0)
+	return add_files(&s, &pl->profile->files, NULL, &os->files, err);
+}
+
+int tree_add_firmware(const struct scope *s, const struct firmware_def *d, struct tree_spec *os, struct err *err)
+{
+	if (add_texts(s, &d->packages, "packages", &os->packages, err) < 0 ||
+		add_texts(s, &d->modules, "modules", &s->pl->a->kernel_modules, err) < 0)
 		return -1;
-	return add_files(&s, &p->files, NULL, &os->files, err);
+	return add_files(s, &d->files, NULL, &os->files, err);
 }
 
 static int add_images(struct planner *pl, struct err *err)

@@ -162,6 +162,7 @@ static int make_initrd(const struct step *step, const char *dir, struct err *err
 	struct initrd_spec spec = {.os_lowers = os->all,
 		.kernel = k.version,
 		.init = init,
+		.microcode = &s->a->microcode,
 		.modules = &s->a->kernel_modules,
 		.level = s->a->release ? 19 : 10};
 	return initrd_build(&s->tools, &spec, out, err);
@@ -300,6 +301,10 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	hash_field_u64(h, s->a->release);
 	for (size_t i = 0; i < s->a->kernel_modules.n; i++)
 		hash_field(h, s->a->kernel_modules.v[i]);
+	for (size_t i = 0; i < s->a->microcode.n; i++) {
+		hash_field(h, s->a->microcode.v[i].key);
+		hash_field(h, s->a->microcode.v[i].value);
+	}
 	hash_end(h, s->initrd->key);
 
 	s->esp = add(g, "esp", "UKI and ESP", s, ESP_VERSION, &h, make_esp);

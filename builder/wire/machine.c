@@ -353,6 +353,8 @@ int wire_machine(const struct appliance *a, const struct wire_facts *f, struct w
 	set(m, "egress", out);
 	if (a->saves.service)
 		set(m, "backup", backup(a));
+	if (a->gpu)
+		set(m, "gpu", wire_gpu(a));
 	if (containers(a, f, running, err) < 0 || provisions(a, f, graphs, err) < 0 || egress(a, out, err) < 0)
 		return -1;
 	_cleanup_free_ char *text = json_canonical(m);

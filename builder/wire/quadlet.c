@@ -169,6 +169,19 @@ static int network(struct strbuf *b, const struct appliance *a, const struct con
 	return 0;
 }
 
+/*
+ * Zero words or more: which GPUs there are is known on the machine only (kiln-agent gpu). A variable alone in a word,
+ * without braces, is split at blanks by systemd.
+ */
+static void gpus(struct strbuf *b, const struct appliance *a, const struct container *c)
+{
+	if (!a->gpu || !c->gpus.n)
+		return;
+	strbuf_adds(b, "PodmanArgs=$");
+	unit_gpus(b, c->name);
+	strbuf_addc(b, '\n');
+}
+
 static int limits(struct strbuf *b, const struct container *c, struct err *err)
 {
 	strbuf_adds(b, "NoNewPrivileges=true\nDropCapability=all\n");
@@ -200,6 +213,7 @@ static int container_section(
 	if (environment(b, c, arena, err) < 0 || mounts(b, c, err) < 0 || network(b, a, c, err) < 0 ||
 		limits(b, c, err) < 0)
 		return -1;
+	gpus(b, a, c);
 	strbuf_addf(b, "LogDriver=journald\nStopTimeout=%llu\n\n", stop_seconds(c));
 	return 0;
 }
@@ -227,6 +241,8 @@ static int service_section(struct strbuf *b, const struct container *c, struct e
 {
 	uint64_t start = c->health.start_ms ? c->health.start_ms : HEALTH_DEFAULT_MS;
 	strbuf_adds(b, "[Service]\nEnvironmentFile=/run/kiln/network.env\n");
+	if (c->gpus.n)
+		strbuf_adds(b, "EnvironmentFile=-/run/kiln/gpu.env\n");
 	/* What provision steps saved came after kiln-render: look again. */
 	if (c->after_provision.n)
 		strbuf_addf(b, "ExecStartPre=" WIRE_AGENT " render %s\n", c->name);

@@ -49,11 +49,21 @@ int unit_word(struct strbuf *b, const char *word, struct err *err)
 	return 0;
 }
 
-void unit_address(struct strbuf *b, const char *container)
+static void variable_of(struct strbuf *b, const char *prefix, const char *container)
 {
-	strbuf_adds(b, "KILN_IP_");
+	strbuf_adds(b, prefix);
 	for (const char *p = container; *p; p++)
 		strbuf_addc(b, *p == '-' ? '_' : *p);
+}
+
+void unit_address(struct strbuf *b, const char *container)
+{
+	variable_of(b, "KILN_IP_", container);
+}
+
+void unit_gpus(struct strbuf *b, const char *container)
+{
+	variable_of(b, "KILN_GPU_", container);
 }
 
 /* `ref` is what stands between the braces. */

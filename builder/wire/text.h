@@ -24,3 +24,5 @@ int unit_value(struct strbuf *b, const char *value, struct err *err);
 int unit_text(struct strbuf *b, const char *text, struct err *err);
 /* The variable of network.env that holds a container's address: "KILN_IP_patroni_1". Appended. */
 void unit_address(struct strbuf *b, const char *container);
+/* That of gpu.env with podman's words for the container's GPUs: "KILN_GPU_ollama_1". Appended. */
+void unit_gpus(struct strbuf *b, const char *container);

@@ -31,5 +31,7 @@ int wire_units(const struct appliance *a, struct wire_files *w, struct err *err)
 				return err_set(err, ERR_CONFIG, "provision \"%s\" cannot be the name of a unit", id);
 		provision(&a->provisions.v[i], w);
 	}
+	if (a->gpu)
+		wire_add_link(w, WIRE_UNITS "/kiln-prepared.target.wants/kiln-gpu.service", "../kiln-gpu.service");
 	return 0;
 }

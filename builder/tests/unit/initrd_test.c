@@ -9,9 +9,12 @@
 #include "base/proc.h"
 #include "boot/cpio.h"
 #include "boot/kmod.h"
+#include "boot/microcode.h"
 #include "boot/uki.h"
 #include <cmocka.h>
 #include <unistd.h>
+
+#include "scratch.h"
 
 static const char dep[] = "kernel/fs/ext4/ext4.ko.xz: kernel/lib/libcrc32c.ko.xz kernel/fs/jbd2/jbd2.ko.xz\n"
 			  "kernel/lib/libcrc32c.ko.xz:\n"
@@ -147,6 +150,51 @@ static void test_cpio_read(void **state)
 	assert_null(strstr(out.s, "TRAILER"));
 }
 
+static void put(const char *path, const char *text)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	const char *full = scratch_path(path);
+	_cleanup_free_ char *parent = path_dir(full);
+
+	if (path_mkdirs(parent, &err) < 0 || path_write(full, text, strlen(text), 0644, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+/* Two layers; the nearer one's file counts, names are in order, what is called otherwise stays out. */
+static void test_microcode(void **state)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	_cleanup_cpio_ struct cpio got = {0}, want = {0}, none = {0}, failed = {0};
+	struct kv pairs[] = {{.key = "GenuineIntel", .value = "/usr/lib/firmware/intel-ucode/*"},
+		{.key = "AuthenticAMD", .value = "/usr/lib/firmware/amd-ucode/microcode_amd*.bin"},
+		{.key = "Nobody", .value = "/usr/lib/firmware/none/*"}};
+	const struct kv_list both = {pairs, 2}, all = {pairs, 3}, empty = {NULL, 0};
+
+	(void)state;
+	put("upper/usr/lib/firmware/intel-ucode/06-55-04", "near");
+	put("upper/usr/lib/firmware/intel-ucode/.hidden", "x");
+	put("lower/usr/lib/firmware/intel-ucode/06-55-04", "far");
+	put("lower/usr/lib/firmware/intel-ucode/06-4f-01", "first");
+	put("lower/usr/lib/firmware/intel-ucode/06-55-0b", "last");
+	put("lower/usr/lib/firmware/amd-ucode/microcode_amd_fam17h.bin", "zen");
+	put("lower/usr/lib/firmware/amd-ucode/README", "x");
+	const char *lowers[] = {scratch_path("upper"), scratch_path("lower"), NULL};
+	if (microcode_archive(&got, lowers, &both, &err) < 0)
+		fail_msg("%s", err.msg);
+	cpio_add(&want, "kernel", S_IFDIR | 0755, NULL, 0);
+	cpio_add(&want, "kernel/x86", S_IFDIR | 0755, NULL, 0);
+	cpio_add(&want, "kernel/x86/microcode", S_IFDIR | 0755, NULL, 0);
+	cpio_add(&want, "kernel/x86/microcode/GenuineIntel.bin", S_IFREG | 0644, "firstnearlast", 13);
+	cpio_add(&want, "kernel/x86/microcode/AuthenticAMD.bin", S_IFREG | 0644, "zen", 3);
+	cpio_end(&want);
+	assert_int_equal(got.b.len, want.b.len);
+	assert_memory_equal(got.b.s, want.b.s, want.b.len);
+	assert_int_equal(microcode_archive(&none, lowers, &empty, &err), 0);
+	assert_int_equal(none.b.len, 0);
+	assert_int_equal(microcode_archive(&failed, lowers, &all, &err), -1);
+	assert_string_equal(err.msg, "microcode Nobody: the OS tree has no /usr/lib/firmware/none/*");
+}
+
 static void test_cmdline(void **state)
 {
 	_cleanup_free_ char *line = uki_cmdline("aa", "bb", 7, "console=ttyS0"),
@@ -166,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_odd_tables),
 		cmocka_unit_test(test_cpio_golden),
 		cmocka_unit_test(test_cpio_read),
+		cmocka_unit_test_setup_teardown(test_microcode, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_cmdline),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

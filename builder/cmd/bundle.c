@@ -40,9 +40,9 @@ static int print(const char *file, const struct lock *l, const char *verdict, st
 		return -1;
 	hash_bytes(text, strlen(text), hex);
 	if (cmd_globals.json) {
-		_cleanup_json_ json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "file", file, "lock", hex,
-			"packages", (json_int_t)l->packages.n, "images", (json_int_t)l->images.n, "blobs",
-			(json_int_t)blobs.n, "bytes", (json_int_t)blobs.bytes);
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "file", file, "lock", hex,
+			"packages", (json_int_t)l->packages.n, "images", (json_int_t)l->images.n, "models",
+			(json_int_t)l->models.n, "blobs", (json_int_t)blobs.n, "bytes", (json_int_t)blobs.bytes);
 		_cleanup_free_ char *out = json_canonical(j);
 		fputs(out, stdout);
 		return 0;
@@ -50,6 +50,8 @@ static int print(const char *file, const struct lock *l, const char *verdict, st
 	printf("%s  %zu packages, ", file, l->packages.n);
 	if (l->images.n)
 		printf("%zu images, ", l->images.n);
+	if (l->models.n)
+		printf("%zu models, ", l->models.n);
 	printf("%s%s\nlock  sha256:%s\n", str_bytes(blobs.bytes), verdict, hex);
 	return 0;
 }

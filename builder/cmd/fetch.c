@@ -30,13 +30,19 @@ int cmd_fetch(int argc, char **argv, struct err *err)
 		fetched += source_missing(cache, &lock.images.v[i].pin, &all);
 		bytes += all;
 	}
+	for (size_t i = 0; i < lock.models.n; i++) {
+		uint64_t all;
+		fetched += model_missing(cache, &lock.models.v[i].pin, &all);
+		bytes += all;
+	}
 	struct download_opts opts = {.offline = cmd_globals.offline};
-	if (lock_fetch(&lock, cache, &opts, err) < 0 || lock_fetch_images(&lock, a, cache, &opts, err) < 0)
+	if (lock_fetch(&lock, cache, &opts, err) < 0 || lock_fetch_images(&lock, a, cache, &opts, err) < 0 ||
+		lock_fetch_models(&lock, a, cache, &opts, err) < 0)
 		return -1;
 	if (cmd_globals.json) {
-		_cleanup_json_ json_t *j =
-			json_pack("{s:I, s:I, s:I, s:I}", "packages", (json_int_t)lock.packages.n, "images",
-				(json_int_t)lock.images.n, "bytes", (json_int_t)bytes, "fetched", (json_int_t)fetched);
+		_cleanup_json_ json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I}", "packages",
+			(json_int_t)lock.packages.n, "images", (json_int_t)lock.images.n, "models",
+			(json_int_t)lock.models.n, "bytes", (json_int_t)bytes, "fetched", (json_int_t)fetched);
 		_cleanup_free_ char *text = json_canonical(j);
 		fputs(text, stdout);
 		return 0;
@@ -44,6 +50,8 @@ int cmd_fetch(int argc, char **argv, struct err *err)
 	printf("%zu packages, ", lock.packages.n);
 	if (lock.images.n)
 		printf("%zu images, ", lock.images.n);
+	if (lock.models.n)
+		printf("%zu models, ", lock.models.n);
 	printf("%s, in the cache", str_bytes(bytes));
 	if (fetched)
 		printf("  (%s fetched)", str_bytes(fetched));

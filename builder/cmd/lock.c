@@ -15,7 +15,7 @@ static uint64_t total_size(const struct lock *l)
 	for (size_t i = 0; i < l->images.n; i++)
 		for (size_t k = 0; k < l->images.v[i].pin.n_layers; k++)
 			n += l->images.v[i].pin.layers[k].blob.size;
-	return n;
+	return n + lock_models_size(l);
 }
 
 /* What became of each package, in the order of their keys: [{"package", "from", "to"}]; from or to is null. */
@@ -57,6 +57,25 @@ static void image_changes(json_t *list, const struct lock *old, const struct loc
 	}
 }
 
+/* And of models. */
+static void model_changes(json_t *list, const struct lock *old, const struct lock *new)
+{
+	size_t i = 0, k = 0;
+
+	while (i < old->models.n || k < new->models.n) {
+		const struct lock_model *a = i < old->models.n ? &old->models.v[i] : NULL;
+		const struct lock_model *b = k < new->models.n ? &new->models.v[k] : NULL;
+		int c = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
+		i += c <= 0;
+		k += c >= 0;
+		if (c == 0 && strcmp(a->pin.manifest.digest, b->pin.manifest.digest) == 0)
+			continue;
+		json_array_append_new(list,
+			json_pack("{s:s, s:s?, s:s?}", "model", c <= 0 ? a->name : b->name, "from",
+				c <= 0 ? a->pin.manifest.digest : NULL, "to", c >= 0 ? b->pin.manifest.digest : NULL));
+	}
+}
+
 static void print_changes(const json_t *list)
 {
 	json_t *c;
@@ -69,6 +88,8 @@ static void print_changes(const json_t *list)
 		const char *name = json_string_value(json_object_get(c, "package"));
 		if (!name)
 			name = json_string_value(json_object_get(c, "image"));
+		if (!name)
+			name = json_string_value(json_object_get(c, "model"));
 		if (from && to)
 			printf("  %s  %s -> %s\n", name, from, to);
 		else
@@ -81,9 +102,10 @@ static void print_result(const char *path, const struct lock *l, const struct lo
 	uint64_t bytes = total_size(l);
 
 	if (cmd_globals.json) {
-		_cleanup_json_ json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:O}", "lock", path, "epoch",
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "lock", path, "epoch",
 			(json_int_t)l->epoch, "packages", (json_int_t)l->packages.n, "bytes", (json_int_t)bytes,
-			"trees", (json_int_t)l->sets.n, "images", (json_int_t)l->images.n, "changes", list);
+			"trees", (json_int_t)l->sets.n, "images", (json_int_t)l->images.n, "models",
+			(json_int_t)l->models.n, "changes", list);
 		_cleanup_free_ char *text = json_canonical(j);
 		fputs(text, stdout);
 		return;
@@ -93,6 +115,8 @@ static void print_result(const char *path, const struct lock *l, const struct lo
 	printf("%s  %zu packages for %zu trees, ", path, l->packages.n, l->sets.n);
 	if (l->images.n)
 		printf("%zu images, ", l->images.n);
+	if (l->models.n)
+		printf("%zu models, ", l->models.n);
 	printf("%s%s\n", str_bytes(bytes), json_array_size(list) ? "" : "  (unchanged)");
 }
 
@@ -115,6 +139,7 @@ int cmd_lock(int argc, char **argv, struct err *err)
 		return -1;
 	_cleanup_json_ json_t *list = changes(&old, &lock);
 	image_changes(list, &old, &lock);
+	model_changes(list, &old, &lock);
 	print_result(path, &lock, &old, list);
 	return 0;
 }

@@ -76,6 +76,8 @@ static int count_disk(struct appliance *a, json_t **trees, struct image_sizes *s
 	_cleanup_free_ char *path = lock_path(a->beside);
 	if (lock_read(path, &l, &ignored) < 0 || !lock_fits(&l, a))
 		return 0;
+	if (lock_weigh(&l, a, err) < 0)
+		return -1;
 	*trees = contents(&l);
 	*sizes = image_sizes(a, &l);
 	return appliance_disk(a, sizes, &a->disk_needed, err);

@@ -37,6 +37,16 @@ static const struct field network_fields[] = {
 	FIELD(struct network_def, subnet, SCALAR),
 	FIELD_END,
 };
+static const struct field model_fields[] = {
+	FIELD(struct model_def, name, SCALAR, .required = true),
+	FIELD(struct model_def, file, SCALAR),
+	FIELD_AS("template", struct model_def, template, SCALAR),
+	FIELD(struct model_def, system, SCALAR),
+	FIELD(struct model_def, parameters, NODE),
+	FIELD(struct model_def, license, SCALAR),
+	FIELD_SELF(struct model_def, self),
+	FIELD_END,
+};
 static const char *const arches[] = {"amd64", "arm64", NULL};
 static const struct field profile_fields[] = {
 	FIELD_AS("profile", struct profile, name, IDENT, .required = true),
@@ -55,6 +65,7 @@ static const struct field profile_fields[] = {
 	FIELD(struct profile, settings, NODE),
 	FIELD(struct profile, providers, MAP),
 	FIELD(struct profile, variants, MAP),
+	FIELD_SUB(struct profile, models, LIST, struct model_def, model_fields, .scalar_as = "name"),
 	FIELD(struct profile, kernel, SCALAR),
 	FIELD(struct profile, firmware, IDENTS),
 	FIELD(struct profile, gpu, SCALAR),
@@ -72,7 +83,7 @@ static const struct field profile_fields[] = {
 	FIELD_END,
 };
 
-static const char *const joined[] = {"services", "exclude", "firmware", "ssh_keys", "packages", NULL};
+static const char *const joined[] = {"services", "exclude", "firmware", "models", "ssh_keys", "packages", NULL};
 
 static bool list_has(const struct ynode *list, const char *text)
 {

@@ -3,6 +3,14 @@
 #include "config/roots.h"
 #include "config/service.h"
 
+/* A model that lies in the image. Without `file` it is a registry's. */
+struct model_def {
+	const struct ynode *name;
+	const struct ynode *file, *template, *system, *license; /* or NULL */
+	const struct ynode *parameters;				/* a mapping, or NULL */
+	const struct ynode *self;
+};
+
 struct profile {
 	const char *name, *summary, *arch, *domain, *suite, *mirror, *cmdline;
 	struct ylist components, services, exclude, firmware, outputs, ssh_keys, packages;
@@ -12,6 +20,7 @@ struct profile {
 	const struct ynode *keyring;	 /* a path beside the file that says it, or NULL */
 	const struct ynode *mirrors;	 /* {PREFIX: PLACE or [PLACE]}, or NULL */
 	const struct ynode *registry_ca; /* a path, or NULL */
+	BLIST(struct model_def) models;
 	const struct ynode *kernel;	 /* or NULL: "cloud" */
 	const struct ynode *gpu;	 /* or NULL: "none" */
 	const struct ynode *gpus;	 /* {SERVICE or CONTAINER: all, none or [NAME]}, or NULL */

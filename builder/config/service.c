@@ -19,7 +19,7 @@ static const struct field file_fields[] = {
 	FIELD_END,
 };
 static const char *const type_names[] = {"string", "identifier", "integer", "boolean", "size", "duration", "calendar",
-	"list", "file", "container", NULL};
+	"list", "file", "container", "model", NULL};
 #define TYPED_FIELDS                                                                                                   \
 	FIELD(struct typed_def, type, ENUM, .names = type_names, .required = true),                                    \
 		FIELD_AS("default", struct typed_def, preset, NODE), FIELD(struct typed_def, values, STRS),            \
@@ -75,6 +75,13 @@ static const struct field reload_fields[] = {
 	FIELD(struct reload_def, exec, STRS),
 	FIELD_END,
 };
+static const struct field serves_fields[] = {
+	FIELD(struct serves_def, path, SCALAR, .required = true),
+	FIELD(struct serves_def, loaded, SCALAR),
+	FIELD(struct serves_def, overhead, SCALAR),
+	FIELD_SELF(struct serves_def, self),
+	FIELD_END,
+};
 static const struct field container_fields[] = {
 	FIELD(struct container_def, instances, SCALAR),
 	FIELD_SUB(struct container_def, image, PTR, struct tree_def, image_fields, .scalar_as = "reference",
@@ -90,6 +97,7 @@ static const struct field container_fields[] = {
 	FIELD(struct container_def, ulimits, MAP),
 	FIELD_SUB(struct container_def, files, NAMED, struct file_def, file_fields, .any_name = true),
 	FIELD_SUB(struct container_def, volumes, NAMED, struct volume_def, volume_fields, .scalar_as = "path"),
+	FIELD_SUB(struct container_def, models, PTR, struct serves_def, serves_fields, .scalar_as = "path"),
 	FIELD(struct container_def, tmpfs, STRS),
 	FIELD(struct container_def, capabilities, STRS),
 	FIELD(struct container_def, after, IDENTS),

@@ -73,6 +73,12 @@ struct reload_def {
 	const char *signal;
 	struct ylist exec;
 };
+struct serves_def {		      /* the models of the profile, in Ollama's layout */
+	const struct ynode *path;     /* where the container finds them */
+	const struct ynode *loaded;   /* how many it has in memory at once, or NULL: all */
+	const struct ynode *overhead; /* what each takes there besides its weights and a fifth, or NULL: nothing */
+	const struct ynode *self;
+};
 struct container_def {
 	const char *name;
 	const struct ynode *instances;
@@ -83,6 +89,7 @@ struct container_def {
 	file_defs files;
 	BLIST(struct volume_def) volumes;
 	struct ylist tmpfs, capabilities, after, aliases;
+	struct serves_def *models;
 	struct health_def *health;
 	const struct ynode *memory;
 	struct reload_def *reload;

@@ -82,7 +82,7 @@ static int take_lock(struct cache *c, int (*remove)(const char *path, struct err
 
 int cache_open(const char *dir, int (*remove)(const char *path, struct err *err), struct cache **ret, struct err *err)
 {
-	static const char *const parts[] = {"sha256", "partial", "tmp", "apt", "steps", "unpacked", "images"};
+	static const char *const parts[] = {"sha256", "partial", "tmp", "apt", "steps", "unpacked", "images", "models"};
 	_cleanup_free_ char *wanted = dir ? xstrdup(dir) : default_dir(err);
 	_cleanup_cache_ struct cache *c = NULL;
 

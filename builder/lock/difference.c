@@ -46,6 +46,27 @@ static char *differ_images(const struct lock *l, const struct appliance *a)
 	return NULL;
 }
 
+static char *differ_models(const struct lock *l, const struct appliance *a)
+{
+	for (size_t i = 0; i < a->models.n; i++) {
+		const struct model *m = &a->models.v[i];
+		const struct lock_model *found = lock_model(l, m->name);
+		if (!found)
+			return xasprintf("it has no model %s", m->show);
+		if (!str_eq(found->source, m->source))
+			return xasprintf(
+				"its model %s is from %s, the profile's from %s", m->show, found->source, m->source);
+	}
+	for (size_t k = 0; k < l->models.n; k++) {
+		bool found = false;
+		for (size_t i = 0; i < a->models.n; i++)
+			found = found || str_eq(a->models.v[i].name, l->models.v[k].name);
+		if (!found)
+			return xasprintf("it has the model %s, which the profile does not have", l->models.v[k].name);
+	}
+	return NULL;
+}
+
 static bool has_package(const struct lock *l, const char *name)
 {
 	for (size_t i = 0; i < l->packages.n; i++)
@@ -76,7 +97,8 @@ char *lock_difference(const struct lock *l, const struct appliance *a)
 		return xasprintf("it is for %s, the profile for %s", l->arch, a->arch);
 	if (!str_eq(l->suite, a->suite))
 		return xasprintf("it is of %s, the profile of %s", l->suite, a->suite);
-	if ((text = differ_trees(l, a)) || (text = differ_images(l, a)) || (text = differ_packages(l, a)))
+	if ((text = differ_trees(l, a)) || (text = differ_images(l, a)) || (text = differ_models(l, a)) ||
+		(text = differ_packages(l, a)))
 		return text;
-	return xstrdup("the packages that are asked for, the components or the mirror are others now");
+	return xstrdup("the packages that are asked for, the components, the mirror or texts of models are others now");
 }

@@ -1,18 +1,11 @@
 /* Images that are not composed: pinned in the lock, fetched into the cache. */
 #include "base/log.h"
 #include "base/progress.h"
-#include "lock/lock.h"
+#include "lock/client.h"
 #include "oci/source.h"
 #include <string.h>
 
-/* All it takes to ask for the images of an appliance. */
-struct client {
-	struct arena arena;
-	struct mirrors mirrors;
-	struct pull pull;
-};
-
-static int client_open(struct client *cl, const struct appliance *a, struct cache *c, const struct download_opts *opts,
+int client_open(struct client *cl, const struct appliance *a, struct cache *c, const struct download_opts *opts,
 	struct err *err)
 {
 	struct download_opts net = opts ? *opts : (struct download_opts){0};
@@ -29,13 +22,12 @@ static int client_open(struct client *cl, const struct appliance *a, struct cach
 	return 0;
 }
 
-static void client_close(struct client *cl)
+void client_close(struct client *cl)
 {
 	registry_free(cl->pull.registry);
 	mirrors_release(&cl->mirrors);
 	arena_release(&cl->arena);
 }
-#define _cleanup_client_ __attribute__((cleanup(client_close)))
 
 static int place_of(const struct container *c, struct arena *arena, struct image_place *ret, struct err *err)
 {

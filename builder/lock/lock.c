@@ -11,6 +11,7 @@ void lock_release(struct lock *l)
 		free(l->sets.v[i].v);
 	free(l->sets.v);
 	free(l->images.v);
+	free(l->models.v);
 	*l = (struct lock){0};
 }
 
@@ -51,6 +52,15 @@ void lock_request(const struct appliance *a, char hex[HASH_HEX])
 			continue;
 		hash_field(h, c->upstream);
 		hash_field(h, c->source);
+	}
+	for (size_t i = 0; i < a->models.n; i++) {
+		const struct model *m = &a->models.v[i];
+		hash_field(h, m->name);
+		hash_field(h, m->source);
+		hash_field(h, m->template);
+		hash_field(h, m->system);
+		hash_field(h, m->parameters);
+		hash_field_u64(h, m->license != NULL);
 	}
 	hash_end(h, hex);
 }
@@ -131,5 +141,6 @@ struct image_sizes lock_image_sizes(const struct lock *l)
 		r.root += root ? p->installed * 1024 / 6 : 0;
 		r.store += store ? p->installed * 1024 / 6 : 0;
 	}
+	r.store += lock_models_size(l);
 	return r;
 }

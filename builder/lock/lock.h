@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "fetch/cache.h"
 #include "fetch/download.h"
+#include "oci/model.h"
 #include "oci/pin.h"
 #include "plan/appliance.h"
 #include <stdbool.h>
@@ -51,6 +52,11 @@ struct lock_image {	    /* not composed: a registry's, a layout's, an archive's 
 	const char *source; /* as the service says, of a registry canonical */
 	struct image_pin pin;
 };
+struct lock_model {
+	const char *name;   /* whole */
+	const char *source; /* as in struct model */
+	struct model_pin pin;
+};
 struct lock {
 	struct arena arena;
 	const char *arch, *suite;
@@ -72,6 +78,10 @@ struct lock {
 		struct lock_image *v; /* by name */
 		size_t n;
 	} images;
+	struct {
+		struct lock_model *v; /* by name */
+		size_t n;
+	} models;
 };
 
 void lock_release(struct lock *l);
@@ -88,7 +98,7 @@ char *lock_text(const struct lock *l) __attribute__((returns_nonnull));
 int lock_write(const char *path, const struct lock *l, struct err *err);
 
 /* Hash of what the appliance asks for: suite, architecture, components, mirror, keyring, every tree's parent and
- * packages, and the images' sources. */
+ * packages, the images' sources, and the models with their texts. */
 void lock_request(const struct appliance *a, char hex[HASH_HEX]);
 bool lock_fits(const struct lock *l, const struct appliance *a);
 /* In what they differ, as a clause about the lock ("it has no image X"); NULL when it fits. The caller frees it. */
@@ -118,5 +128,13 @@ int lock_pin_images(const struct appliance *a, struct cache *c, bool offline, st
 /* Bring the blobs of images that the cache lacks: opts as for lock_fetch. */
 int lock_fetch_images(const struct lock *l, const struct appliance *a, struct cache *c,
 	const struct download_opts *opts, struct err *err);
+/* The same of models. */
+int lock_pin_models(const struct appliance *a, struct cache *c, bool offline, struct lock *l, struct err *err);
+int lock_fetch_models(const struct lock *l, const struct appliance *a, struct cache *c,
+	const struct download_opts *opts, struct err *err);
+const struct lock_model *lock_model(const struct lock *l, const char *name); /* NULL when there is none */
+uint64_t lock_models_size(const struct lock *l);			     /* in the store */
+/* Tell the appliance how large its models are; ERR_CONFIG when they do not fit its machine. */
+int lock_weigh(const struct lock *l, struct appliance *a, struct err *err);
 /* Download the packages that the cache lacks. opts may be NULL. */
 int lock_fetch(const struct lock *l, struct cache *c, const struct download_opts *opts, struct err *err);

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "lock/lock.h"
+#include "lock/lock_part.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -319,7 +319,7 @@ static int read_images(const json_t *root, struct lock *l, struct err *err)
 static int read_root(const json_t *j, struct lock *l, struct err *err)
 {
 	static const char *const keys[] = {
-		"kiln", "arch", "suite", "epoch", "sources", "packages", "sets", "images", "request", NULL};
+		"kiln", "arch", "suite", "epoch", "sources", "packages", "sets", "images", "models", "request", NULL};
 	const char *request;
 	uint64_t format;
 
@@ -335,7 +335,7 @@ static int read_root(const json_t *j, struct lock *l, struct err *err)
 		need_number(j, "epoch", 1, epoch_max, &l->epoch, err) < 0 ||
 		!(request = need_text(j, "request", is_hex64, "64 hex digits", l, err)) ||
 		read_sources(j, l, err) < 0 || read_packages(j, l, err) < 0 || read_sets(j, l, err) < 0 ||
-		read_images(j, l, err) < 0)
+		read_images(j, l, err) < 0 || lock_read_models(j, l, err) < 0)
 		return -1;
 	memcpy(l->request, request, HASH_HEX);
 	return 0;
@@ -402,9 +402,9 @@ static json_t *lock_json(const struct lock *l)
 		json_object_set_new(image, "source", json_string(l->images.v[i].source));
 		json_object_set_new(images, l->images.v[i].name, image);
 	}
-	return json_pack("{s:i, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o*}", "kiln", LOCK_FORMAT, "arch", l->arch,
+	return json_pack("{s:i, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o*, s:o*}", "kiln", LOCK_FORMAT, "arch", l->arch,
 		"suite", l->suite, "epoch", (json_int_t)l->epoch, "request", l->request, "sources", sources, "packages",
-		packages, "sets", sets, "images", images);
+		packages, "sets", sets, "images", images, "models", lock_models_json(l));
 }
 
 char *lock_text(const struct lock *l)

@@ -282,7 +282,7 @@ int lock_resolve(const struct appliance *a, struct cache *c, bool offline, struc
 	int done = resolve(&r, c, offline, &l, err);
 
 	resolver_release(&r);
-	if (done < 0 || lock_pin_images(a, c, offline, &l, err) < 0)
+	if (done < 0 || lock_pin_images(a, c, offline, &l, err) < 0 || lock_pin_models(a, c, offline, &l, err) < 0)
 		return -1;
 	*ret = l;
 	l = (struct lock){0};

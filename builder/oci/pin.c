@@ -18,7 +18,7 @@ const char *pin_digest(struct arena *arena, const char *key, const char *text, s
 	return NULL;
 }
 
-static json_t *blob_json(const struct blob_ref *b)
+json_t *blob_ref_json(const struct blob_ref *b)
 {
 	return json_pack(
 		"{s:s+, s:I, s:s}", "digest", "sha256:", b->digest, "size", (json_int_t)b->size, "type", b->type);
@@ -29,11 +29,11 @@ json_t *pin_json(const struct image_pin *p)
 	json_t *j = json_object(), *layers = json_array();
 
 	if (p->index.digest)
-		json_object_set_new(j, "index", blob_json(&p->index));
-	json_object_set_new(j, "manifest", blob_json(&p->manifest));
-	json_object_set_new(j, "config", blob_json(&p->config));
+		json_object_set_new(j, "index", blob_ref_json(&p->index));
+	json_object_set_new(j, "manifest", blob_ref_json(&p->manifest));
+	json_object_set_new(j, "config", blob_ref_json(&p->config));
 	for (size_t i = 0; i < p->n_layers; i++) {
-		json_t *l = blob_json(&p->layers[i].blob);
+		json_t *l = blob_ref_json(&p->layers[i].blob);
 		json_object_set_new(l, "diff_id", json_sprintf("sha256:%s", p->layers[i].diff_id));
 		json_array_append_new(layers, l);
 	}
@@ -71,6 +71,11 @@ static int read_blob(const json_t *j, uint64_t max, const char *const *keys, str
 
 static const char *const blob_keys[] = {"digest", "size", "type", NULL};
 static const char *const layer_keys[] = {"digest", "size", "type", "diff_id", NULL};
+
+int blob_ref_read(const json_t *j, uint64_t max, struct arena *arena, struct blob_ref *ret, struct err *err)
+{
+	return read_blob(j, max, blob_keys, arena, ret, err);
+}
 
 static int read_document(
 	const json_t *root, const char *key, struct arena *arena, struct blob_ref *ret, struct err *err)

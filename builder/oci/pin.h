@@ -34,6 +34,10 @@ struct image_pin {
 /* "sha256:HEX" to HEX in the arena; ERR_VERIFY "KEY: ..." for anything else. */
 const char *pin_digest(struct arena *arena, const char *key, const char *text, struct err *err);
 
+/* One blob as the lock has it: digest, size, type. Read back, at most `max` bytes large. */
+json_t *blob_ref_json(const struct blob_ref *b) __attribute__((returns_nonnull));
+int blob_ref_read(const json_t *j, uint64_t max, struct arena *arena, struct blob_ref *ret, struct err *err);
+
 /* The members index, manifest, config and layers as the lock has them; the caller owns the object. */
 json_t *pin_json(const struct image_pin *p) __attribute__((returns_nonnull));
 /* Read them back; strict. `more` names members that are not ours (NULL-terminated), or NULL. */

@@ -17,3 +17,15 @@ int pull_pin(
 	const struct pull *p, const struct reference *ref, struct arena *arena, struct image_pin *ret, struct err *err);
 /* Download what the cache lacks of it. */
 int pull_fetch(const struct pull *p, const struct reference *ref, const struct image_pin *pin, struct err *err);
+
+/*
+ * The same for other things that registries keep. `fn` is called for each place where a reference may be, mirrors
+ * first, until it succeeds; `kind` is what errors call the thing. fn brings what it wants with the two below: a
+ * document by digest (bare), or whatever the tag means now for NULL; and blobs, by digest and size. All is verified.
+ */
+struct pull_site;
+int pull_everywhere(const struct pull *p, const char *kind, const struct reference *ref,
+	int (*fn)(const struct pull_site *s, void *arg, struct err *err), void *arg, struct err *err);
+int pull_document(
+	const struct pull_site *s, const char *digest, struct arena *arena, struct blob_ref *ret, struct err *err);
+int pull_blobs(const struct pull_site *s, const struct blob_ref *const *list, size_t n, struct err *err);

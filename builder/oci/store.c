@@ -191,6 +191,8 @@ struct store *store_plan(const struct store_spec *spec, struct err *err)
 {
 	struct store *s = xcalloc(1, sizeof *s);
 	s->data = spec->data;
+	s->models = spec->models;
+	s->n_models = spec->n_models;
 	int r = 0;
 	for (size_t i = 0; i < spec->n_images && !r; i++)
 		r = add_image(s, &spec->images[i], err);

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/err.h"
 #include "oci/image.h"
+#include "oci/storemodels.h"
 #include "oci/upstream.h"
 #include "tree/squash.h"
 #include <jansson.h>
@@ -14,7 +15,9 @@ struct store_spec {
 	size_t n_images;
 	const struct upstream_image *upstream;
 	size_t n_upstream;
-	const char *data; /* plain directory whose content goes to data/, or NULL */
+	const char *data;		  /* plain directory whose content goes to data/, or NULL */
+	const struct store_model *models; /* go to data/models/, which is there when there are any */
+	size_t n_models;
 };
 /*
  * Every layer must have its index (layer_index, upstream_index). Layers are shared: one that several images have is in

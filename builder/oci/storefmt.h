@@ -37,6 +37,8 @@ struct store_record {
 };
 struct store {
 	const char *data;
+	const struct store_model *models; /* borrowed */
+	size_t n_models;
 	VEC(struct store_layer) layers;	  /* a parent before its children */
 	VEC(struct store_record) records; /* by id */
 };

@@ -149,7 +149,11 @@ static int put_dirs(struct store_stream *w, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (put_dir(w, 0755, dirs[i], err))
 			return -1;
-	return put_data(w, err);
+	if (put_data(w, err))
+		return -1;
+	const struct store *store = w->s;
+	return store->n_models ? store_put_models(w->t, "data/models/", w->epoch, store->models, store->n_models, err)
+			       : 0;
 }
 
 int store_write(const struct store *s, struct tar_out *t, uint64_t epoch, struct err *err)

@@ -90,6 +90,7 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	a->slot_store = p->slots.store;
 	a->machine_at = place_text(pl->arena, ynode_get(p->self, "machine"));
 	a->slots_at = place_text(pl->arena, ynode_get(p->self, "slots"));
+	a->models_at = place_text(pl->arena, ynode_get(p->self, "models"));
 	a->outputs_at = place_text(pl->arena, ynode_get(p->self, "outputs"));
 	copy_texts(pl->arena, &p->components, &a->components);
 	copy_texts(pl->arena, &p->ssh_keys, &a->ssh_keys);
@@ -103,7 +104,7 @@ static int copy_profile(struct planner *pl, const char *path, struct err *err)
 	const char *shown;
 	if (p->keyring && file_locate(pl->arena, p->keyring, "keyring", NULL, &a->keyring, &shown, err) < 0)
 		return -1;
-	if (plan_mirrors(pl, err) < 0)
+	if (plan_mirrors(pl, err) < 0 || plan_models(pl, err) < 0)
 		return -1;
 	a->subnet = p->subnet ? p->subnet->text : DEFAULT_SUBNET;
 	return p->subnet ? check_subnet(p->subnet, err) : 0;
@@ -139,7 +140,7 @@ static int resolve(struct planner *pl, const char *path, struct err *err)
 		return -1;
 	if (plan_flows(pl, err) < 0 || plan_publish(pl, err) < 0 || plan_saves(pl, err) < 0 || plan_order(pl, err) < 0)
 		return -1;
-	return plan_budget(pl, err);
+	return plan_serving(pl, err) < 0 ? -1 : plan_budget(pl, err);
 }
 
 struct appliance *appliance_load(const char *profile_path, struct err *err)

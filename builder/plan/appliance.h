@@ -106,6 +106,20 @@ struct publish {
 	const char *container; /* NULL: the machine itself listens */
 };
 
+/* A model that lies in the store: a registry's, or made of a file of this host and texts. */
+struct model {
+	const char *name;     /* whole: HOST/NAMESPACE/MODEL:TAG */
+	const char *show;     /* as people and claimants call it */
+	const char *manifest; /* where its manifest lies: HOST/NAMESPACE/MODEL/TAG */
+	const char *source;   /* as in the lock: the whole name, with a digest where one is wanted, or "file:PATH" */
+	const char *file;     /* on this host; NULL: it is a registry's */
+	const char *template, *system, *parameters; /* texts, parameters as JSON; NULL: none */
+	const char *license;			    /* a file on this host, or NULL */
+	const char *at;				    /* "file:line:column" */
+	/* Bytes; 0: not known yet. Of a file they are known when it is there, of others from the lock (lock_weigh). */
+	uint64_t size, weights;
+};
+
 /* One running container: one instance. */
 struct container {
 	const char *name; /* unique on the machine: "patroni-1", "haproxy" */
@@ -136,7 +150,12 @@ struct container {
 	} host;
 	struct str_list tmpfs; /* "PATH" or "PATH:OPTIONS" */
 	struct health health;
-	uint64_t memory;	      /* bytes; 0: none stated */
+	uint64_t memory; /* bytes; 0: none stated */
+	struct {
+		const char *path;  /* the appliance's models are seen here; NULL: nowhere */
+		uint64_t loaded;   /* as many are in its memory at once; 0: all */
+		uint64_t overhead; /* of each, besides its weights and a fifth */
+	} models;
 	struct str_list capabilities; /* kept; all others are dropped */
 	struct kv_list sysctl, ulimits;
 	struct str_list after;		 /* container names (instances expanded) started and healthy before it */
@@ -270,11 +289,15 @@ struct appliance {
 		struct saved *v;
 		size_t n;
 	} saves;
+	struct {
+		struct model *v; /* by name */
+		size_t n;
+	} models;
 	/* "file:line:column" of these keys; NULL where not stated */
-	const char *machine_at, *slots_at, *outputs_at;
-	uint64_t memory_needed;
-	uint64_t disk_data;   /* what volumes and `needs` want of /var */
-	uint64_t disk_needed; /* as appliance_disk counts it */
+	const char *machine_at, *slots_at, *outputs_at, *models_at;
+	uint64_t memory_needed; /* what containers and services say; models come on top (appliance_models) */
+	uint64_t disk_data;	/* what volumes and `needs` want of /var */
+	uint64_t disk_needed;	/* as appliance_disk counts it */
 };
 
 /* What root and store take, compressed: bytes, 0 where not known. */
@@ -294,6 +317,17 @@ void appliance_cleanup(struct appliance **a);
  * machine's disk is too small for that, or a slot for its content.
  */
 int appliance_disk(const struct appliance *a, const struct image_sizes *sizes, uint64_t *ret, struct err *err);
+/*
+ * What the models take: bytes in the store, and in memory, of the machine or of its GPUs, for all containers that serve
+ * them; those not known count nothing. ERR_CONFIG, with the sum, when that does not fit the machine.
+ */
+struct models_need {
+	uint64_t store, memory;
+	size_t unknown; /* models whose size only the lock can tell */
+};
+int appliance_models(const struct appliance *a, struct models_need *ret, struct err *err);
+/* The part of one container: the weights of the largest models that it has loaded at once, and what comes with them. */
+uint64_t container_models(const struct appliance *a, const struct container *c);
 const struct container *appliance_container(const struct appliance *a, const char *name);
 /* Appends the address in the containers' network with this last number. */
 void appliance_address(const struct appliance *a, unsigned last, struct strbuf *b);

@@ -110,8 +110,13 @@ int appliance_disk(const struct appliance *a, const struct image_sizes *s, uint6
 		strbuf_addf(&b, "root twice %s, ", str_bytes(root));
 	if (store)
 		strbuf_addf(&b, "store twice %s, ", str_bytes(store));
-	return err_hint(err, "%sboot partition %s, data %s: give the machine a larger disk, or leave services out",
-		strbuf_cstr(&b), str_bytes(PART_ESP_BYTES), str_bytes(data));
+	uint64_t models = 0;
+	for (size_t i = 0; i < a->models.n; i++)
+		models += a->models.v[i].size;
+	if (models)
+		strbuf_addf(&b, "models in each %s, ", str_bytes(models));
+	return err_hint(err, "%sboot partition %s, data %s: give the machine a larger disk, or leave services%s out",
+		strbuf_cstr(&b), str_bytes(PART_ESP_BYTES), str_bytes(data), models ? " or models" : "");
 }
 
 int plan_budget(struct planner *pl, struct err *err)
@@ -130,5 +135,9 @@ int plan_budget(struct planner *pl, struct err *err)
 		return -1;
 	if (a->machine_memory && a->memory_needed > a->machine_memory)
 		return memory_err(pl, err);
-	return appliance_disk(a, &(struct image_sizes){0}, &a->disk_needed, err);
+	struct models_need models;
+	if (appliance_models(a, &models, err) < 0)
+		return -1;
+	struct image_sizes sizes = {.store = models.store, .least = models.store != 0};
+	return appliance_disk(a, &sizes, &a->disk_needed, err);
 }

@@ -233,6 +233,10 @@ static int param_value(struct planner *pl, struct pclaim *c, size_t i, struct er
 	struct scope claimant = {.pl = pl, .svc = c->svc}, offer = {.pl = pl, .svc = c->provider, .claim = c};
 	if (given)
 		return typed_eval(&claimant, t, given, &c->params[i], err);
+	if (!strcmp(t->type, "model")) {
+		c->params[i] = (struct value){.kind = V_TEXT};
+		return model_value(pl, c->def->self, t->name, "", &c->params[i].text, err);
+	}
 	if (t->preset)
 		return typed_eval(&offer, t, t->preset, &c->params[i], err);
 	ynode_err(c->def->self, err, "%s: the parameter '%s' is missing", c->def->name, t->name);

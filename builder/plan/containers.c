@@ -162,6 +162,18 @@ static int set_host(const struct scope *s, const struct container_def *d, struct
 	return 0;
 }
 
+static int set_models(const struct scope *s, const struct container_def *d, struct container *c, struct err *err)
+{
+	const struct serves_def *m = d->models;
+	if (!m)
+		return 0;
+	if (eval_known(s, m->path, "models", &c->models.path, err) < 0 ||
+		(m->loaded && eval_number(s, m->loaded, "loaded", 0, UINT32_MAX, &c->models.loaded, err) < 0) ||
+		(m->overhead && eval_size(s, m->overhead, "overhead", &c->models.overhead, err) < 0))
+		return -1;
+	return c->models.path[0] == '/' ? 0 : bind_expected(m->path, "models", "an absolute path", err);
+}
+
 static void set_after(const struct scope *s, const struct container_def *d, struct container *c)
 {
 	for (size_t i = 0; i < d->after.n; i++) {
@@ -228,7 +240,8 @@ static int fill(const struct scope *s, const struct container_def *d, struct con
 	if (d->memory && eval_size(s, d->memory, "memory", &c->memory, err) < 0)
 		return -1;
 	if (set_image(s, d, c, err) < 0 || set_health(s, d->health, &c->health, err) < 0 ||
-		set_volumes(s, d, c, err) < 0 || set_host(s, d, c, err) < 0 || set_secrets(s, d, c, err) < 0)
+		set_volumes(s, d, c, err) < 0 || set_host(s, d, c, err) < 0 || set_secrets(s, d, c, err) < 0 ||
+		set_models(s, d, c, err) < 0)
 		return -1;
 	if (eval_publics(s, &d->entrypoint, "entrypoint", &c->entrypoint, err) < 0 ||
 		eval_publics(s, &d->command, "command", &c->command, err) < 0 ||

@@ -174,11 +174,48 @@ static void print_disk(const struct appliance *a, const struct image_sizes *size
 	if (sizes->root && sizes->store) {
 		strbuf_addf(b, ": two slots of root (%s) and", str_bytes(sizes->root));
 		strbuf_addf(b, " store (%s)%s\n", str_bytes(sizes->store),
-			sizes->least ? ", at least, by the packages' sizes" : ", as built");
+			sizes->least ? ", at least, by the sizes in the lock" : ", as built");
 		return;
 	}
 	strbuf_adds(b,
 		a->slot_root && a->slot_store ? "\n" : ", and two slots of root and store, sized by their content\n");
+}
+
+static struct models_need models_need(const struct appliance *a)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT; /* it was checked before */
+	struct models_need need;
+	(void)appliance_models(a, &need, &ignored);
+	return need;
+}
+
+static void print_models(const struct appliance *a, struct strbuf *b)
+{
+	struct table t = {.columns = 4};
+	if (!a->models.n)
+		return;
+	strbuf_adds(b, "\nmodels, in the store\n");
+	for (size_t i = 0; i < a->models.n; i++) {
+		const struct model *m = &a->models.v[i];
+		cell(&t, m->show);
+		cell(&t, m->weights ? str_bytes(m->weights) : "size known after `kiln lock`");
+		cell(&t, m->source);
+		cell(&t, "");
+	}
+	print_table(b, &t, "  ");
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		if (!c->models.path)
+			continue;
+		size_t n = c->models.loaded && c->models.loaded < a->models.n ? (size_t)c->models.loaded : a->models.n;
+		uint64_t memory = container_models(a, c);
+		strbuf_addf(b, "  %s has %zu of them loaded at once: ", c->name, n);
+		if (memory)
+			strbuf_addf(b, "%s%s of memory, of the machine or its GPU\n",
+				models_need(a).unknown ? "at least " : "", str_bytes(memory));
+		else
+			strbuf_adds(b, "how much memory is known after `kiln lock`\n");
+	}
 }
 
 char *explain_appliance(const struct appliance *a, const struct image_sizes *sizes)
@@ -191,8 +228,9 @@ char *explain_appliance(const struct appliance *a, const struct image_sizes *siz
 	print_network(a, &b);
 	print_order(a, &b);
 	print_firmware(a, &b);
+	print_models(a, &b);
 	strbuf_adds(&b, "\nbudget\n");
-	print_needed(&b, "memory", a->memory_needed, a->machine_memory);
+	print_needed(&b, "memory", a->memory_needed + models_need(a).memory, a->machine_memory);
 	strbuf_addc(&b, '\n');
 	print_disk(a, sizes, &b);
 	return strbuf_steal(&b);

@@ -123,10 +123,27 @@ static json_t *tree_json(const struct tree_spec *t)
 	return j;
 }
 
+static json_t *model_json(const struct model *m)
+{
+	json_t *j = json_object();
+	set_string(j, "name", m->name);
+	set_string(j, "short", m->show);
+	set_string(j, "from", m->source);
+	json_object_set_new(j, "size", m->size ? bytes(m->size) : json_null());
+	json_object_set_new(j, "weights", m->weights ? bytes(m->weights) : json_null());
+	return j;
+}
+
 static json_t *budget_json(const struct appliance *a)
 {
 	json_t *j = json_object(), *m = json_object();
-	json_object_set_new(j, "memory", bytes(a->memory_needed));
+	_cleanup_err_ struct err ignored = ERR_INIT; /* it was checked before */
+	struct models_need models;
+	(void)appliance_models(a, &models, &ignored);
+	json_object_set_new(j, "memory", bytes(a->memory_needed + models.memory));
+	if (a->models.n)
+		json_object_set_new(j, "models",
+			json_pack("{s:o, s:o}", "memory", bytes(models.memory), "store", bytes(models.store)));
 	json_object_set_new(j, "disk", bytes(a->disk_needed));
 	json_object_set_new(m, "memory", bytes(a->machine_memory));
 	json_object_set_new(m, "disk", bytes(a->machine_disk));
@@ -185,6 +202,8 @@ json_t *appliance_json(const struct appliance *a)
 	json_object_set_new(j, "firmware",
 		json_pack("{s:o, s:o}", "sets", strings(&a->firmware), "left_out", strings(&a->firmware_left_out)));
 	json_object_set_new(j, "gpu", gpu_json(a));
+	if (a->models.n)
+		json_object_set_new(j, "models", ARRAY_OF(a->models, model_json));
 	json_object_set_new(j, "budget", budget_json(a));
 	return j;
 }

@@ -124,6 +124,13 @@ int render_text_file(
 /* mirrors.c */
 int plan_mirrors(struct planner *pl, struct err *err);
 
+/* models.c */
+int plan_models(struct planner *pl, struct err *err);  /* those that the profile names */
+int plan_serving(struct planner *pl, struct err *err); /* that a container serves them, and none waits for any */
+/* One of the profile's models, by its name, whole or short; "" is the only one. *ret is what it goes by. */
+int model_value(const struct planner *pl, const struct ynode *n, const char *key, const char *text, const char **ret,
+	struct err *err);
+
 /* claims.c */
 int plan_claims(struct planner *pl, struct err *err);	    /* find providers */
 int plan_claim_values(struct planner *pl, struct err *err); /* parameters and outputs, all of them */

@@ -111,6 +111,11 @@ int typed_eval(
 	if (eval_node(s, n, t->name, ret, err) < 0)
 		return -1;
 	ret->kind = V_TEXT;
+	if (!strcmp(t->type, "model"))
+		return rtext_has_reference(ret->text)
+			       ? expected(t, n, "the name of a model", err)
+			       : model_value(
+					 s->pl, n, t->name, rtext_literal(s->pl->arena, ret->text), &ret->text, err);
 	return check_text(t, n, ret->text, s->pl->arena, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "boot/initrd.h"
 #include "steps/image.h"
+#include "steps/models.h"
 #include "steps/output.h"
 #include "steps/users.h"
 #include <errno.h>
@@ -150,6 +151,7 @@ static int set_version(struct build *b, struct err *err)
 		hash_field(h, b->l->images.v[i].pin.manifest.digest);
 	for (size_t i = 0; i < b->upstreams.n_derived; i++)
 		hash_field(h, b->upstreams.derived[i].layer->key);
+	models_need(b->l, h);
 	hash_field(h, b->image.init->key);
 	hash_field(h, b->image.agent->key);
 	hash_end(h, hex);

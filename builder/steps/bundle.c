@@ -24,6 +24,14 @@ static void add_image(struct bundle_list *b, const struct lock_image *i)
 			xasprintf("layer %zu of image %s", k + 1, i->name));
 }
 
+static void add_model(struct bundle_list *b, const struct lock_model *m)
+{
+	const struct blob_ref *blob;
+
+	for (size_t k = 0; (blob = model_blob(&m->pin, k)); k++)
+		add(b, blob->digest, blob->size, xasprintf("the %s of model %s", model_part(&m->pin, k), m->name));
+}
+
 static int by_hex(const void *a, const void *b)
 {
 	return strcmp(((const struct bundle_blob *)a)->hex, ((const struct bundle_blob *)b)->hex);
@@ -70,6 +78,8 @@ int bundle_list(const struct lock *l, struct bundle_list *ret, struct err *err)
 
 	for (size_t i = 0; i < l->images.n; i++)
 		n += l->images.v[i].pin.n_layers + 3;
+	for (size_t i = 0; i < l->models.n; i++)
+		n += l->models.v[i].pin.n_layers + 2;
 	b.v = xcalloc(n + 1, sizeof *b.v);
 	for (size_t i = 0; i < l->packages.n; i++) {
 		const struct lock_package *p = &l->packages.v[i];
@@ -77,6 +87,8 @@ int bundle_list(const struct lock *l, struct bundle_list *ret, struct err *err)
 	}
 	for (size_t i = 0; i < l->images.n; i++)
 		add_image(&b, &l->images.v[i]);
+	for (size_t i = 0; i < l->models.n; i++)
+		add_model(&b, &l->models.v[i]);
 	qsort(b.v, b.n, sizeof *b.v, by_hex);
 	if (each_once(&b, err) < 0)
 		return -1;

@@ -9,6 +9,7 @@
 #include "boot/verity.h"
 #include "disk/esp.h"
 #include "oci/store.h"
+#include "steps/models.h"
 #include "tree/squash.h"
 #include <errno.h>
 #include <string.h>
@@ -143,7 +144,10 @@ static int make_store(const struct step *step, const char *dir, struct err *err)
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 
 	spec.upstream = upstreams_images(s->upstreams, &mem, &spec.n_upstream, err);
+	spec.models = models_list(s->upstreams->lock, s->upstreams->cache, &mem, &spec.n_models);
 	int r = spec.upstream ? store_build(&opts, &spec, &report, err) : -1;
+	if (r < 0)
+		models_drop_damaged(s->upstreams->lock, s->upstreams->cache, err);
 	arena_release(&mem);
 	if (r < 0 || json_write(list, report, err) < 0)
 		return -1;
@@ -275,6 +279,7 @@ static void add_store(struct graph *g, struct image_steps *s, struct step *tools
 		hash_field(h, NULL);
 	}
 	upstreams_need(s->upstreams, s->store, h);
+	models_need(s->upstreams->lock, h);
 	hash_end(h, s->store->key);
 }
 

@@ -13,7 +13,7 @@ static int bad_lock(const struct appliance *a, struct err *read, struct err *err
 		a->beside == a->file ? a->file : a->name);
 }
 
-int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
+static int find_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
 {
 	_cleanup_free_ char *path = lock_path(a->beside);
 	_cleanup_err_ struct err read = ERR_INIT;
@@ -31,12 +31,19 @@ int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct
 	return lock_write(path, ret, err);
 }
 
-int inputs_ready(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
+int inputs_lock(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
+{
+	return find_lock(a, c, offline, ret, err) < 0 ? -1 : lock_weigh(ret, a, err);
+}
+
+int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
 {
 	if (inputs_lock(a, c, offline, ret, err) < 0)
 		return -1;
 	struct download_opts opts = {.offline = offline};
-	return lock_fetch(ret, c, &opts, err) < 0 ? -1 : lock_fetch_images(ret, a, c, &opts, err);
+	if (lock_fetch(ret, c, &opts, err) < 0 || lock_fetch_images(ret, a, c, &opts, err) < 0)
+		return -1;
+	return lock_fetch_models(ret, a, c, &opts, err);
 }
 
 struct beside {
@@ -67,12 +74,14 @@ static int judge(void *arg, const struct lock *l, struct err *err)
 	return err_hint(err, "remove %s to build what is in the bundle", path);
 }
 
-int inputs_from(const struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err)
+int inputs_from(struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err)
 {
 	_cleanup_free_ char *path = lock_path(a->beside);
 	struct beside b = {.a = a};
 
 	if (bundle_read(bundle, c, &(struct bundle_judge){.judge = judge, .arg = &b}, ret, err) < 0)
+		return -1;
+	if (lock_weigh(ret, a, err) < 0)
 		return -1;
 	return b.same ? 0 : lock_write(path, ret, err);
 }

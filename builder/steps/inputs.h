@@ -6,12 +6,15 @@
 #include "plan/appliance.h"
 #include <stdbool.h>
 
-/* Read the lock; resolve and write it when it is missing or the profile asks for something else now. */
-int inputs_lock(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
+/*
+ * Read the lock; resolve and write it when it is missing or the profile asks for something else now. The appliance is
+ * told how large its models are.
+ */
+int inputs_lock(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
 /* Then download what the cache lacks. */
-int inputs_ready(const struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
+int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
 /*
  * The same from a bundle (steps/bundle.h), without a network: its lock must fit the profile, and becomes the lock
  * beside it. ERR_CONFIG when it does not fit, or when the lock that is there fits too and pins something else.
  */
-int inputs_from(const struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err);
+int inputs_from(struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err);

@@ -123,7 +123,7 @@ static int containers(const struct appliance *a, const struct wire_facts *f, jso
 				set_str(o, "layer", a->services.v[s].layer);
 		set(o, "unit", json_sprintf("%s.service", c->name));
 		set_u64(o, "address", c->address);
-		set_u64(o, "memory", c->memory);
+		set_u64(o, "memory", c->memory ? c->memory + container_models(a, c) : 0);
 		set(o, "health", health(&c->health));
 		set(o, "env", env(c));
 		set(o, "reload", reload(c));

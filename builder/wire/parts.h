@@ -6,6 +6,8 @@
 #define WIRE_UNITS "/usr/lib/systemd/system"
 #define WIRE_BRIDGE "kiln0"
 #define WIRE_NETWORK "kiln"
+/* Where the store is mounted, and in it the models of the profile. */
+#define WIRE_MODELS "/usr/lib/kiln/store/data/models"
 
 /* A new file; the rest is for the caller to fill in. */
 struct wire_file *wire_add(struct wire_files *w, const char *path);

@@ -138,6 +138,8 @@ static int mounts(struct strbuf *b, const struct container *c, struct err *err)
 	for (size_t i = 0; i < c->host.n; i++)
 		if (mount(b, c->host.v[i].host, c->host.v[i].path, true, err) < 0)
 			return -1;
+	if (c->models.path && mount(b, WIRE_MODELS, c->models.path, true, err) < 0)
+		return -1;
 	for (size_t i = 0; i < c->files.n; i++) {
 		const struct file_spec *f = &c->files.v[i];
 		const char *root = wire_file_is_rendered(f) ? "/run/kiln/files" : "/usr/lib/kiln/files";
@@ -222,10 +224,10 @@ static int container_section(
  * Limits of memory and resources are the unit's, not podman's --memory and --ulimit: those fail where the machine does
  * not have the controller or the right, systemd does what it can.
  */
-static int unit_limits(struct strbuf *b, const struct container *c, struct err *err)
+static int unit_limits(struct strbuf *b, const struct appliance *a, const struct container *c, struct err *err)
 {
 	if (c->memory)
-		strbuf_addf(b, "MemoryMax=%llu\n", (unsigned long long)c->memory);
+		strbuf_addf(b, "MemoryMax=%llu\n", (unsigned long long)(c->memory + container_models(a, c)));
 	for (size_t i = 0; i < c->ulimits.n; i++) {
 		const struct kv *u = &c->ulimits.v[i];
 		strbuf_adds(b, "Limit");
@@ -237,7 +239,7 @@ static int unit_limits(struct strbuf *b, const struct container *c, struct err *
 	return 0;
 }
 
-static int service_section(struct strbuf *b, const struct container *c, struct err *err)
+static int service_section(struct strbuf *b, const struct appliance *a, const struct container *c, struct err *err)
 {
 	uint64_t start = c->health.start_ms ? c->health.start_ms : HEALTH_DEFAULT_MS;
 	strbuf_adds(b, "[Service]\nEnvironmentFile=/run/kiln/network.env\n");
@@ -252,7 +254,7 @@ static int service_section(struct strbuf *b, const struct container *c, struct e
 	strbuf_addf(b, "TimeoutStartSec=%llu\n",
 		(unsigned long long)((start + 999) / 1000 * START_PATIENCE + START_SLACK_SEC));
 	strbuf_addf(b, "TimeoutStopSec=%llu\n", stop_seconds(c) + 10);
-	return unit_limits(b, c, err);
+	return unit_limits(b, a, c, err);
 }
 
 int wire_quadlet(const struct appliance *a, const struct container *c, struct wire_files *w, struct err *err)
@@ -262,7 +264,7 @@ int wire_quadlet(const struct appliance *a, const struct container *c, struct wi
 		return err_wrap(err, "container %s", c->name);
 	/* Without DefaultDependencies=false every container would wait for network-online.target. */
 	strbuf_adds(&b, "[Quadlet]\nDefaultDependencies=false\n\n");
-	if (service_section(&b, c, err) < 0)
+	if (service_section(&b, a, c, err) < 0)
 		return err_wrap(err, "container %s", c->name);
 	strbuf_adds(&b, "\n[Install]\nWantedBy=multi-user.target\n");
 	_cleanup_free_ char *path = xasprintf("/usr/share/containers/systemd/%s.container", c->name);

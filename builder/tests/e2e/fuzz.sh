@@ -20,6 +20,7 @@ declare -A reach=(
     [gpt]='read_copy parse_entry gpt_by_uuid verity_parse bootcount_parse'
     [image]='reference_parse reference_text challenge_add index_choose manifest_read config_read pin_read'
     [lock]='lock_parse lock_text lock_uri'
+    [model]='model_name_parse model_name_short model_manifest_read model_config_check model_pin_read gguf_read read_tensor gguf_count'
     [manifest]='fill backup_time_parse manifest_text json_only_keys'
     [packages]='index_parse index_nearest'
     [yaml]='yaml_parse bind_map service_bind profile_check scenario_load firmware_load toml_check'

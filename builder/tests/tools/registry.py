@@ -12,7 +12,7 @@ FAULTs: serve cut slow 429 500 short long wrong redirect redirect-plain loop emp
 import base64, hashlib, http.server, json, os, ssl, sys, threading, time, urllib.parse
 
 lock = threading.Lock()
-state = {"big": [], "blobs": [], "manifests": [], "token": [], "rate": 0, "uses": 1 << 30}
+state = {"big": [], "blobs": [], "manifests": [], "token": [], "rate": 0, "uses": 1 << 30, "dialect": ""}
 log, tokens = [], {}
 
 
@@ -91,9 +91,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = self.stored(name)
         if kind == "blobs" and body and len(body) > 100000:
             kind = "big"
-        fault = self.fault(kind) if self.server.name == "registry" else "serve"
+        # A blob's faults are those of who sends its bytes.
+        away = state["dialect"] == "ollama" and kind != "manifests"
+        fault = self.fault(kind) if self.server.name == ("storage" if away else "registry") else "serve"
         host, plain = ports[1], ports[2]
-        if fault == "429":
+        if away and self.server.name == "registry":
+            self.answer(307, b"", [("Location", "https://localhost:%d%s" % (host, self.path))])
+        elif fault == "429":
             self.answer(429, b"later", [("Retry-After", "1")])
         elif fault == "500":
             self.answer(500, b"oh no")
@@ -111,6 +115,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
         else:
             kinds = json.loads(body).get("mediaType", "") if kind == "manifests" else "application/octet-stream"
+            if state["dialect"] == "ollama" and kind == "manifests":
+                kinds = "text/plain; charset=utf-8"
             self.ranged(body, kinds, fault)
 
     def allowed(self):
@@ -134,7 +140,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.give_token()
             return
         parts = path.strip("/").split("/")
-        if self.server.name == "registry" and not self.allowed():
+        if self.server.name == "registry" and state["dialect"] != "ollama" and not self.allowed():
             realm = 'Bearer realm="https://127.0.0.1:%d/token",service="test",scope="repository:other:push"' % ports[0]
             self.answer(401, b"", [("WWW-Authenticate", realm)])
         elif len(parts) >= 4 and parts[-2] in ("blobs", "manifests"):

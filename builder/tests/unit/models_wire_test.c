@@ -1,0 +1,92 @@
+/* What the service that serves models is told on the machine: where they are, and how much memory it may have. */
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "wire/wire.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "casefile.h"
+
+#define GIB (UINT64_C(1) << 30)
+#define MIB (UINT64_C(1) << 20)
+
+static int user(void *arg, const struct container *c, const char *owner, const char *group, uint32_t *uid,
+	uint32_t *gid, struct err *err)
+{
+	(void)arg, (void)c;
+	return wire_find_user("", "", owner, group, uid, gid, err);
+}
+
+static const struct wire_facts facts = {.version = "1", .epoch = 1763900000, .user = user};
+
+static const char *file(const struct wire_files *w, const char *path)
+{
+	for (size_t i = 0; i < w->list.n; i++)
+		if (str_eq(w->list.v[i].path, path))
+			return w->list.v[i].data;
+	fail_msg("there is no %s", path);
+	return NULL;
+}
+
+static void has(const char *text, const char *line)
+{
+	_cleanup_free_ char *whole = xasprintf("\n%s\n", line);
+	if (!strstr(text, whole))
+		fail_msg("no \"%s\" in:\n%s", line, text);
+}
+
+static void test_ollama(void **state)
+{
+	(void)state;
+	_cleanup_err_ struct err err = ERR_INIT;
+	_cleanup_wire_ struct wire_files w = {0};
+	struct casefile_dir dir = casefile_enter();
+	casefile_unpack("-- p.yaml --\n"
+			"profile: p\n"
+			"services: [ollama]\n"
+			"settings: {ollama: {loaded: 2, context: 8192, overhead: 512M}}\n"
+			"models: [small, large, middle]\n",
+		NULL);
+	struct appliance *a = appliance_load("p.yaml", &err);
+	casefile_leave(&dir);
+	if (!a)
+		fail_msg("%s", err.msg);
+	/* As the lock would tell. By name: large, middle, small. */
+	assert_string_equal(a->models.v[0].show, "large:latest");
+	a->models.v[0].weights = 5 * GIB;
+	a->models.v[1].weights = 2 * GIB + 512 * MIB;
+	a->models.v[2].weights = GIB;
+	struct models_need need;
+	assert_int_equal(appliance_models(a, &need, &err), 0);
+	assert_true(need.memory == 9 * GIB + GIB); /* 7.5, a fifth of it, and 2 times 512 MiB */
+	assert_int_equal(wire_make(a, &facts, &w, &err), 0);
+	const char *unit = file(&w, "/usr/share/containers/systemd/ollama.container");
+	has(unit, "Volume=/usr/lib/kiln/store/data/models:/models:ro");
+	has(unit, "MemoryMax=11005853696"); /* and 256 MiB */
+	has(unit, "Environment=OLLAMA_MODELS=/models");
+	has(unit, "Environment=OLLAMA_NOPRUNE=1");
+	has(unit, "Environment=OLLAMA_CONTEXT_LENGTH=8192");
+	has(unit, "Environment=OLLAMA_MAX_LOADED_MODELS=2");
+	has(unit, "User=65532:65532");
+	has(unit, "ReadOnly=true");
+	_cleanup_json_ json_t *j = json_loads(file(&w, "/usr/lib/kiln/machine.json"), 0, NULL);
+	json_t *c = json_array_get(json_object_get(j, "containers"), 0);
+	assert_true(json_integer_value(json_object_get(c, "memory")) == 11005853696);
+	appliance_free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ollama),
+	};
+	char *here = getcwd(NULL, 0);
+
+	setenv("KILN_DATA", here, 1);
+	free(here);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -21,9 +21,9 @@ struct profile {
 	const struct ynode *mirrors;	 /* {PREFIX: PLACE or [PLACE]}, or NULL */
 	const struct ynode *registry_ca; /* a path, or NULL */
 	BLIST(struct model_def) models;
-	const struct ynode *kernel;	 /* or NULL: "cloud" */
-	const struct ynode *gpu;	 /* or NULL: "none" */
-	const struct ynode *gpus;	 /* {SERVICE or CONTAINER: all, none or [NAME]}, or NULL */
+	const struct ynode *kernel; /* or NULL: "cloud" */
+	const struct ynode *gpu;    /* or NULL: "none" */
+	const struct ynode *gpus;   /* {SERVICE or CONTAINER: all, none or [NAME]}, or NULL */
 	struct {
 		uint64_t memory, disk, cpus;
 	} machine;

@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
-const char *document_id(struct document *d, const char *kind, const char *text)
+const char *document_id(struct spdx *d, const char *kind, const char *text)
 {
 	char *id = arena_printf(&d->arena, "SPDXRef-%s-%s", kind, text);
 
@@ -18,7 +18,7 @@ const char *document_id(struct document *d, const char *kind, const char *text)
 	return one;
 }
 
-json_t *document_package(struct document *d, const char *id, const char *name, const char *version, const char *purpose)
+json_t *document_package(struct spdx *d, const char *id, const char *name, const char *version, const char *purpose)
 {
 	json_t *p = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s*, s:s*}", "SPDXID", id, "name", name,
 		"downloadLocation", "NOASSERTION", "filesAnalyzed", 0, "licenseConcluded", "NOASSERTION",
@@ -29,7 +29,7 @@ json_t *document_package(struct document *d, const char *id, const char *name, c
 	return p;
 }
 
-void document_relate(struct document *d, const char *from, const char *type, const char *to)
+void document_relate(struct spdx *d, const char *from, const char *type, const char *to)
 {
 	json_array_append_new(d->relationships, json_pack("{s:s, s:s, s:s}", "spdxElementId", from, "relationshipType",
 							type, "relatedSpdxElement", to));

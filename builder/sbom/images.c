@@ -4,7 +4,7 @@
 #include "sbom/document.h"
 #include <string.h>
 
-static const char *layer(struct document *d, const struct pin_layer *l)
+static const char *layer(struct spdx *d, const struct pin_layer *l)
 {
 	const char *id = arena_printf(&d->arena, "SPDXRef-layer-%s", l->blob.digest);
 
@@ -18,14 +18,14 @@ static const char *layer(struct document *d, const struct pin_layer *l)
 	return id;
 }
 
-static void add_layers(struct document *d, const char *id, const struct image_pin *pin)
+static void add_layers(struct spdx *d, const char *id, const struct image_pin *pin)
 {
 	for (size_t i = 0; i < pin->n_layers; i++)
 		document_relate(d, id, "CONTAINS", layer(d, &pin->layers[i]));
 }
 
 /* pkg:oci/NAME@sha256:HEX?arch=A&repository_url=REGISTRY/PATH&tag=T: NAME is the last part of the path, small. */
-static void add_purl(struct document *d, json_t *p, const struct reference *r, const char *digest)
+static void add_purl(struct spdx *d, json_t *p, const struct reference *r, const char *digest)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	const char *slash = strrchr(r->path, '/');
@@ -39,14 +39,14 @@ static void add_purl(struct document *d, json_t *p, const struct reference *r, c
 	package_reference(p, "PACKAGE-MANAGER", "purl", strbuf_cstr(&b));
 }
 
-static void add_digest(struct document *d, json_t *p, const char *type, const struct blob_ref *blob)
+static void add_digest(struct spdx *d, json_t *p, const char *type, const struct blob_ref *blob)
 {
 	if (blob->digest)
 		package_reference(p, "OTHER", type, arena_printf(&d->arena, "sha256:%s", blob->digest));
 }
 
 /* An image of the lock. Its checksum is that of the manifest, by which everything else of it is known. */
-static const char *add_image(struct document *d, const struct lock_image *i)
+static const char *add_image(struct spdx *d, const struct lock_image *i)
 {
 	_cleanup_err_ struct err ignored =
 		ERR_INIT; /* the lock's text is not a reference: then it has no package URL */
@@ -68,7 +68,7 @@ static const char *add_image(struct document *d, const struct lock_image *i)
 }
 
 /* Those containers' images that are made from this one; each once, as all instances have the same. */
-static void add_derived(struct document *d, const struct lock_image *i, const char *from)
+static void add_derived(struct spdx *d, const struct lock_image *i, const char *from)
 {
 	const struct appliance *a = d->in->a;
 
@@ -93,7 +93,7 @@ static bool runs(const struct appliance *a, const struct lock_image *i)
 	return !a;
 }
 
-void sbom_images(struct document *d)
+void sbom_images(struct spdx *d)
 {
 	const struct lock *l = d->in->l;
 

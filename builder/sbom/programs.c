@@ -1,7 +1,7 @@
 /* kiln's own programs on the appliance. */
 #include "sbom/document.h"
 
-void sbom_programs(struct document *d)
+void sbom_programs(struct spdx *d)
 {
 	static const char *const programs[] = {"kiln-init", "kiln-agent"};
 	json_t *kiln = document_package(d, KILN_ID, "kiln", KILN_VERSION, "SOURCE");

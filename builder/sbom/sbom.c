@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-static void add_appliance(struct document *d)
+static void add_appliance(struct spdx *d)
 {
 	const struct sbom_input *in = d->in;
 	json_t *p = document_package(d, APPLIANCE_ID, in->name, in->version, "INSTALL");
@@ -35,9 +35,9 @@ static void set_namespace(json_t *doc, const char *name)
 
 json_t *sbom_make(const struct sbom_input *in)
 {
-	/* Of all that an appliance holds. Models will be one more. */
-	static void (*const parts[])(struct document *) = {sbom_trees, sbom_images, sbom_programs};
-	struct document d = {.in = in, .packages = json_array(), .relationships = json_array(), .ids = json_object()};
+	/* Of all that an appliance holds. */
+	static void (*const parts[])(struct spdx *) = {sbom_trees, sbom_images, sbom_models, sbom_programs};
+	struct spdx d = {.in = in, .packages = json_array(), .relationships = json_array(), .ids = json_object()};
 	time_t t = (time_t)in->l->epoch;
 	struct tm tm;
 	char created[32];

@@ -10,7 +10,7 @@ struct details {
 	const struct control *control; /* NULL: it is not in the cache */
 };
 
-static void details_read(const struct document *d, const struct lock_package *p, struct details *ret)
+static void details_read(const struct spdx *d, const struct lock_package *p, struct details *ret)
 {
 	_cleanup_err_ struct err ignored = ERR_INIT; /* one that cannot be read says nothing; a build would refuse it */
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -38,7 +38,7 @@ static char *field(const struct details *t, const char *name)
 }
 
 /* pkg:deb/debian/NAME@VERSION?arch=A&distro=SUITE */
-static void add_purl(const struct document *d, json_t *p, const char *name, const char *version, const char *arch)
+static void add_purl(const struct spdx *d, json_t *p, const char *name, const char *version, const char *arch)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
@@ -75,7 +75,7 @@ static void add_maintainer(json_t *p, const char *text)
 }
 
 /* The source package, once; its id. "Source: NAME (VERSION)", where it is called otherwise than what is made of it. */
-static const char *add_source(struct document *d, const struct lock_package *p, const char *text)
+static const char *add_source(struct spdx *d, const struct lock_package *p, const char *text)
 {
 	const char *open = text ? strchr(text, '(') : NULL;
 	const char *name = text ? arena_strndup(&d->arena, text, strcspn(text, " (")) : p->name;
@@ -91,7 +91,7 @@ static const char *add_source(struct document *d, const struct lock_package *p, 
 	return id;
 }
 
-static const char *add_package(struct document *d, const struct lock_package *p)
+static const char *add_package(struct spdx *d, const struct lock_package *p)
 {
 	const struct lock_source *from = &d->in->l->sources.v[p->source];
 	const char *id = document_id(d, "deb", p->key);
@@ -120,7 +120,7 @@ static const char *add_package(struct document *d, const struct lock_package *p)
 }
 
 /* The tree's package, and how it belongs to the appliance. */
-static const char *add_tree(struct document *d, const struct lock_set *s)
+static const char *add_tree(struct spdx *d, const struct lock_set *s)
 {
 	const char *id = document_id(d, "tree", s->id);
 
@@ -146,7 +146,7 @@ static const char *add_tree(struct document *d, const struct lock_set *s)
 	return id;
 }
 
-void sbom_trees(struct document *d)
+void sbom_trees(struct spdx *d)
 {
 	const struct lock *l = d->in->l;
 	const char **ids = arena_alloc(&d->arena, (l->packages.n + 1) * sizeof *ids);

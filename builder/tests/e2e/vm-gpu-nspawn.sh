@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An image for a kind of GPU, on a machine without one.
-# level: check
+# level: full
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 

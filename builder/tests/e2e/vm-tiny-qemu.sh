@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.bash"
 
 args=()
-for s in first-boot reboot power-cut no-network-card larger-disk corrupt-root corrupt-store clock-2000 clock-ahead beside; do
+for s in first-boot reboot power-cut no-network-card larger-disk corrupt-root corrupt-store clock-2000 clock-ahead; do
     args+=(--scenario "$s")
 done
 scenarios tiny qemu "${args[@]}"

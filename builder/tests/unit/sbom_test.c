@@ -69,9 +69,36 @@ static void derived_images(void **state)
 		json_array_size(json_object_get(bare, "packages")) + 1);
 }
 
+static void models(void **state)
+{
+	static struct blob_ref blobs[] = {
+		{.digest = "aa", .size = 1, .type = "weights"}, {.digest = "bb", .size = 1, .type = "license"}};
+	static struct lock_model v[] = {{.name = "r.example/library/one:1",
+						.source = "r.example/library/one:1",
+						.pin = {.manifest = {.digest = "cc"}, .layers = blobs, .n_layers = 2}},
+		{.name = "r.example/library/two:1",
+			.source = "file:two.yaml",
+			.pin = {.manifest = {.digest = "dd"}, .layers = blobs + 1, .n_layers = 1}}};
+	struct lock l = {.arch = "amd64", .models = {.v = v, .n = ARRAY_SIZE(v)}};
+	struct sbom_input in = {.l = &l, .name = "box"};
+	_cleanup_json_ json_t *doc = sbom_make(&in);
+
+	(void)state;
+	assert_int_equal(count(doc, "SPDXRef-appliance", "CONTAINS", "SPDXRef-model-r.example-library-one-1"), 1);
+	assert_int_equal(count(doc, "SPDXRef-model-r.example-library-one-1", "CONTAINS", NULL), 2);
+	assert_int_equal(count(doc, "SPDXRef-model-r.example-library-two-1", "CONTAINS", "SPDXRef-blob-bb"), 1);
+	size_t i, blobs_seen = 0;
+	json_t *p;
+	json_array_foreach(json_object_get(doc, "packages"), i, p)
+	{
+		blobs_seen += str_starts(json_string_value(json_object_get(p, "SPDXID")), "SPDXRef-blob-");
+	}
+	assert_int_equal(blobs_seen, 2);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(derived_images)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(derived_images), cmocka_unit_test(models)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,7 +186,7 @@ CPPCHECK_MACROS := '-Djson_array_foreach(a,i,v)=if((i=json_array_size(a))&&(v=js
 lint: lint-order
 	@echo "  LINT    shellcheck, codespell, cppcheck"
 	$(Q)shellcheck -x $(SCRIPTS)
-	$(Q)codespell --skip='*.json,*/tests/corpus/*,*/tests/golden/*,*/tests/unit/*' -L 'bui,conectix,ser,te,ans,fo,nd,crypted,bulid,bu,caf,biuld,servises' builder overlays profiles firmware qemu-test docs README.md Makefile
+	$(Q)codespell --skip='*.json,*/tests/corpus/*,*/tests/golden/*,*/tests/unit/*' -L 'bui,conectix,ser,te,ans,fo,nd,crypted,bulid,bu,caf,biuld,servises,renderd' builder overlays profiles firmware qemu-test docs README.md Makefile
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=varFuncNullUB --suppress=normalCheckLevelMaxBranches \
 	    --enable=warning,portability --std=c11 $(CPPCHECK_MACROS) -Ibuilder -j2 $(filter-out builder/tests/%,$(filter %.c,$(C_FILES)))
 # No file includes or calls upward, no circles.

@@ -60,21 +60,20 @@ static int add_microcode(struct planner *pl, const struct firmware_def *d, struc
 }
 
 static int add_set(struct planner *pl, const char *name, const char *key, const struct ynode *place,
-	struct tree_spec *os, struct firmware_def **ret, struct err *err)
+	struct firmware_def **ret, struct err *err)
 {
 	struct found f;
 	struct appliance *a = pl->a;
-	struct scope s = {.pl = pl};
 	if (!roots_yaml(&pl->roots, pl->arena, "firmware", name, &f)) {
 		ynode_err(place, err, "there is no firmware set '%s'", name);
 		return bind_hint(err, name, roots_names(&pl->roots, pl->arena, "firmware"));
 	}
 	struct firmware_def *d = firmware_load(pl->arena, f.path, f.shown, err);
-	if (!d || check_needs(pl, d, key, place, err) < 0 || tree_add_firmware(&s, d, os, err) < 0 ||
-		add_microcode(pl, d, err) < 0)
+	if (!d || check_needs(pl, d, key, place, err) < 0 || add_microcode(pl, d, err) < 0)
 		return -1;
 	if (d->cmdline)
 		a->cmdline = a->cmdline ? arena_printf(pl->arena, "%s %s", a->cmdline, d->cmdline) : d->cmdline;
+	pl->firmware[pl->n_firmware++] = d;
 	list_add(pl->arena, &a->firmware, name);
 	list_add(pl->arena, &a->firmware_summaries, d->summary);
 	*ret = d;
@@ -93,7 +92,7 @@ static const char *const *gpu_names(struct planner *pl)
 	return names.v;
 }
 
-static int add_gpu(struct planner *pl, struct tree_spec *os, struct err *err)
+static int add_gpu(struct planner *pl, struct err *err)
 {
 	const struct ynode *n = pl->profile->gpu;
 	struct firmware_def *d;
@@ -105,7 +104,7 @@ static int add_gpu(struct planner *pl, struct tree_spec *os, struct err *err)
 		ynode_err(n, err, "gpu: there is no GPU unit '%s'", n->text);
 		return bind_hint(err, n->text, gpu_names(pl));
 	}
-	if (add_set(pl, name, "gpu", n, os, &d, err) < 0)
+	if (add_set(pl, name, "gpu", n, &d, err) < 0)
 		return -1;
 	if (!d->gpu)
 		return ynode_err(d->self, err, "a set called '" GPU_PREFIX "NAME' has a key `gpu:`");
@@ -113,13 +112,14 @@ static int add_gpu(struct planner *pl, struct tree_spec *os, struct err *err)
 	return 0;
 }
 
-int plan_firmware(struct planner *pl, struct tree_spec *os, struct err *err)
+int plan_firmware(struct planner *pl, struct err *err)
 {
 	const struct profile *p = pl->profile;
 	struct firmware_def *d;
-	if (add_set(pl, p->kernel ? p->kernel->text : "cloud", "kernel", p->kernel ? p->kernel : p->self, os, &d, err) <
+	pl->firmware = arena_alloc(pl->arena, (p->firmware.n + 2) * sizeof *pl->firmware);
+	if (add_set(pl, p->kernel ? p->kernel->text : "cloud", "kernel", p->kernel ? p->kernel : p->self, &d, err) <
 			0 ||
-		add_gpu(pl, os, err) < 0)
+		add_gpu(pl, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->firmware.n; i++) {
 		const struct ynode *n = p->firmware.v[i];
@@ -127,7 +127,7 @@ int plan_firmware(struct planner *pl, struct tree_spec *os, struct err *err)
 			ynode_err(n, err, "firmware: %s is a GPU unit", n->text);
 			return err_hint(err, "gpu: %s", n->text + strlen(GPU_PREFIX));
 		}
-		if (add_set(pl, n->text, "firmware", n, os, &d, err) < 0)
+		if (add_set(pl, n->text, "firmware", n, &d, err) < 0)
 			return -1;
 	}
 	const char *const *sets = roots_names(&pl->roots, pl->arena, "firmware");

@@ -66,6 +66,8 @@ struct planner {
 	size_t n_svcs;
 	struct pclaim *claims; /* by service, then name */
 	size_t n_claims;
+	const struct firmware_def **firmware; /* the sets that go in */
+	size_t n_firmware;
 };
 
 /* A loop variable of a template. */
@@ -159,9 +161,7 @@ int plan_containers(struct planner *pl, struct err *err); /* what is in them, bu
 int plan_aliases(struct planner *pl, struct err *err);	  /* ... further names ... */
 int plan_files(struct planner *pl, struct err *err);	  /* ... and files, whose templates may ask for all of that */
 int plan_trees(struct planner *pl, struct err *err);
-/* What a firmware set adds to the OS tree and to the initrd's modules. */
-int tree_add_firmware(const struct scope *s, const struct firmware_def *d, struct tree_spec *os, struct err *err);
-int plan_firmware(struct planner *pl, struct tree_spec *os, struct err *err);
+int plan_firmware(struct planner *pl, struct err *err);
 int plan_gpus(struct planner *pl, struct err *err); /* who gets which */
 /* The GPU unit of a set that has one. */
 const struct gpu_unit *gpu_unit_of(struct planner *pl, const char *name, const struct firmware_def *d);

@@ -87,17 +87,16 @@ static int add_def(
 static int add_profile(struct planner *pl, struct tree_spec *os, struct err *err)
 {
 	struct scope s = {.pl = pl};
-	if (plan_firmware(pl, os, err) < 0 || add_texts(&s, &pl->profile->packages, "packages", &os->packages, err) < 0)
+	for (size_t i = 0; i < pl->n_firmware; i++) {
+		const struct firmware_def *d = pl->firmware[i];
+		if (add_texts(&s, &d->packages, "packages", &os->packages, err) < 0 ||
+			add_texts(&s, &d->modules, "modules", &pl->a->kernel_modules, err) < 0 ||
+			add_files(&s, &d->files, NULL, &os->files, err) < 0)
+			return -1;
+	}
+	if (add_texts(&s, &pl->profile->packages, "packages", &os->packages, err) < 0)
 		return -1;
 	return add_files(&s, &pl->profile->files, NULL, &os->files, err);
-}
-
-int tree_add_firmware(const struct scope *s, const struct firmware_def *d, struct tree_spec *os, struct err *err)
-{
-	if (add_texts(s, &d->packages, "packages", &os->packages, err) < 0 ||
-		add_texts(s, &d->modules, "modules", &s->pl->a->kernel_modules, err) < 0)
-		return -1;
-	return add_files(s, &d->files, NULL, &os->files, err);
 }
 
 static int add_images(struct planner *pl, struct err *err)

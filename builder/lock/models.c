@@ -93,12 +93,14 @@ static bool counted(const struct lock *l, size_t model, size_t blob)
 {
 	const char *digest = model_blob(&l->models.v[model].pin, blob)->digest;
 
-	for (size_t i = 0; i <= model; i++) {
-		const struct blob_ref *b;
-		for (size_t k = 0; (b = model_blob(&l->models.v[i].pin, k)) && (i < model || k < blob); k++)
+	for (size_t i = 0; i <= model; i++)
+		for (size_t k = 0; i < model || k < blob; k++) {
+			const struct blob_ref *b = model_blob(&l->models.v[i].pin, k);
+			if (!b)
+				break;
 			if (strcmp(b->digest, digest) == 0)
 				return true;
-	}
+		}
 	return false;
 }
 

@@ -14,14 +14,14 @@ unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 cd "$scratch" || exit 1
 tools=$repo/builder/tests/tools models=$(dirname "$kiln")/tools/models
 make_certificates
-"$repo/qemu-test/fixtures/tiny-model" tiny.gguf
-"$repo/qemu-test/fixtures/tiny-model" mine.gguf 2
+"$repo/qemu-test/fixtures/tiny-model.py" tiny.gguf
+"$repo/qemu-test/fixtures/tiny-model.py" mine.gguf 2
 echo 'Nobody may use this.' >LICENSE
 python3 "$tools/modellayout.py" layout tiny.gguf
 python3 "$tools/registry.py" layout server.pem server.key "user:$password" ports &
 at_exit kill $!
 for ((i = 0; i < 300; i++)); do if [ -e ports ]; then break; else sleep 0.1; fi; done
-read -r port storage plain <ports
+read -r port _ plain <ports
 registry=127.0.0.1:$port
 credentials user "$password"
 tell() { # JSON: what the server shall do; its requests so far are in the file `log`
@@ -66,7 +66,7 @@ requested() { tell '{}' && jq -rs '[.[] | "\(.host) \(.path | sub(".*/v2"; "/v2"
 requested >/dev/null
 check 'kiln fetch' fetch cache
 same 'blobs come from where the registry sends, who is told nothing of us' \
-    "$({ echo 'registry /v2/'; echo "$manifest" | sed 's,^,registry /v2/ollama/library/tiny/manifests/,'; blobs_of "$manifest" | sort -u | sed "s,.*,registry /v2/ollama/library/tiny/blobs/&\nstorage /v2/ollama/library/tiny/blobs/&,"; } | sed 's/$/ null/' | sort)" \
+    "$({ echo 'registry /v2/'; echo "registry /v2/ollama/library/tiny/manifests/$manifest"; blobs_of "$manifest" | sort -u | sed "s,.*,registry /v2/ollama/library/tiny/blobs/&\nstorage /v2/ollama/library/tiny/blobs/&,"; } | sed 's/$/ null/' | sort)" \
     "$(requested | sort)"
 whole() { # CACHE: it has what the lock names, and nothing unfinished
     local d

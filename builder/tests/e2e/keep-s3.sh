@@ -32,6 +32,10 @@ export S3_URL=https://localhost:$port S3_ADMIN=https://localhost:$admin S3_REGIO
 export S3_ACCESS_KEY=root S3_SECRET_KEY=root-secret CA=$scratch/cert.pem
 s3() { python3 "$repo/builder/tests/e2e/keep-s3.py" "$@"; }
 files() { python3 "$repo/overlays/data/versitygw/keep" "$@"; }
+files_into() { files save srv >"$1"; }
+files_from() { files load srv secrets <"$1"; }
+client_into() { client save >"$1"; }
+client_from() { client load <"$1"; }
 client() { python3 "$repo/overlays/data/silo/keep" "$@"; }
 on_disk() { # all but unfinished uploads, and the times of what S3 shows no time of
     find srv -name .sgwtmp -prune -o -name 'users*' -o -path 'srv/*/*' -type f -printf '%m %s %T@ %p\n' -o -path 'srv/buckets/*' -printf '%m %T@ %p\n' | sort
@@ -46,7 +50,7 @@ s3 state >before
 on_disk >before-disk
 echo 'app.files secret-of-this-machine' >secrets
 
-check 'versitygw: saved' bash -c 'python3 "$0" save srv >files.tar' "$repo/overlays/data/versitygw/keep"
+check 'versitygw: saved' files_into files.tar
 same 'no secret is in it' '' "$(grep -ao -e app-secret -e someones-secret files.tar)"
 check 'lost' s3 spoil
 check 'a user is lost, too' s3 disown someone
@@ -56,7 +60,7 @@ for size in 1000 3000000 "$(($(stat -c %s files.tar) - 12000))"; do
     if head -c "$size" files.tar | files load srv secrets 2>said; then not_ok "the first $size bytes are not enough"; else ok "the first $size bytes are not enough"; fi
     same 'and change nothing' "$(cat here)" "$(s3 state)"
 done
-check 'brought back' bash -c 'python3 "$0" load srv secrets <files.tar' "$repo/overlays/data/versitygw/keep"
+check 'brought back' files_from files.tar
 same 'all that S3 tells is the same: versions, times, tags, owners' "$(cat before)" "$(s3 state)"
 same 'and every file with its attributes' "$(cat before-disk)" "$(on_disk)"
 same 'a claimant has the secret of this machine; who was lost has one that nobody knows' \
@@ -68,19 +72,19 @@ same 'tar unpacks it' '"\"47a3de43dde90b0d89383fa75b5c36f0\""' "$(mkdir tar && t
 s3 write 1
 s3 write 400 &
 writer=$!
-for i in 1 2 3; do files save srv >"busy-$i.tar" || not_ok "saved while others write, $i"; done
+for i in 1 2 3; do files_into "busy-$i.tar" || not_ok "saved while others write, $i"; done
 kill "$writer" 2>/dev/null
 wait "$writer" 2>/dev/null
 for i in 1 2 3; do
-    check "what was saved while others wrote is brought back, $i" bash -c 'python3 "$0" load srv secrets <"$1"' "$repo/overlays/data/versitygw/keep" "busy-$i.tar"
+    check "what was saved while others wrote is brought back, $i" files_from "busy-$i.tar"
     same "with the object that was written, in both buckets, and no version twice, $i" '2 0' "$(s3 state | awk '
         /^[^ ]/ { bucket = $1 } $1 == "busy" { has[bucket] = 1; if (seen[bucket $2]++) twice++ } END { print length(has), twice + 0 }')"
 done
 
-check 'as it was' bash -c 'python3 "$0" load srv secrets <files.tar' "$repo/overlays/data/versitygw/keep"
+check 'as it was' files_from files.tar
 s3 state objects >before
-check 'by S3: saved' bash -c 'python3 "$0" save >objects.tar' "$repo/overlays/data/silo/keep"
+check 'by S3: saved' client_into objects.tar
 check 'lost' s3 spoil
 if head -c 3000 objects.tar | client load 2>said; then not_ok 'a cut one fails'; else same 'a cut one fails' 'keep: the backup is cut or damaged: truncated header' "$(cat said)"; fi
-check 'brought back' bash -c 'python3 "$0" load <objects.tar' "$repo/overlays/data/silo/keep"
+check 'brought back' client_from objects.tar
 same 'the same objects with types, metadata and tags; later ones are gone' "$(cat before)" "$(s3 state objects)"

@@ -118,6 +118,13 @@ static size_t separator(const char *p)
 	return strspn(p, "-");
 }
 
+static int check_length(const struct cursor *c, const char *at, const struct reference *r, struct err *err)
+{
+	if (strlen(r->registry) + 1 + strlen(r->path) > NAME_MAX_BYTES)
+		return bad(c, at, err, "registry and path are longer than %d bytes", NAME_MAX_BYTES);
+	return 0;
+}
+
 static int parse_path(struct cursor *c, struct reference *r, struct err *err)
 {
 	const char *p = c->p;
@@ -139,8 +146,8 @@ static int parse_path(struct cursor *c, struct reference *r, struct err *err)
 		return isupper((unsigned char)*p) ? bad(c, p, err, "a path has no capital letters ('%c')", *p)
 						  : unexpected(c, p, "'/', ':' or '@' after the path", err);
 	r->path = arena_strndup(c->arena, c->p, (size_t)(p - c->p));
-	if (strlen(r->registry) + 1 + strlen(r->path) > NAME_MAX_BYTES)
-		return bad(c, c->p, err, "registry and path are longer than %d bytes", NAME_MAX_BYTES);
+	if (check_length(c, c->p, r, err) < 0)
+		return -1;
 	c->p = p;
 	return 0;
 }
@@ -192,6 +199,9 @@ int reference_parse(struct arena *arena, const char *text, struct reference *ret
 		return -1;
 	if (strcmp(r.registry, "docker.io") == 0 && !strchr(r.path, '/'))
 		r.path = arena_printf(arena, "library/%s", r.path);
+	/* What is accepted can be read again in full. */
+	if (check_length(&c, text, &r, err) < 0)
+		return -1;
 	if (!r.tag && !r.digest)
 		r.tag = "latest";
 	*ret = r;

@@ -93,3 +93,14 @@ documents from ferretdb: $documents" "$(site 'providers: {bucket: versitygw, doc
 site 'providers: {documents: mongodb}' >/dev/null 2>&1
 refused 'without it, both could be meant' 3 "kiln: error: overlays/devops/app/service.yaml:8:10: app.files claims 'bucket', and several services offer it: silo, versitygw
 kiln: hint: choose in the profile, \`providers: {bucket: silo}\`, or in the claim, \`from: silo\`" "$kiln" plan x.yaml
+
+# Whatever a service claims where it can, it can claim: all of them together, with monitoring and backups.
+everything() { # FRONT DOOR BUCKETS DOCUMENTS
+    local others
+    others=$(cd "$repo/overlays" && printf '%s\n' */*/ | cut -d / -f 2 |
+        grep -vxE 'os|tools|container|front|traefik|silo|versitygw|mongodb|ferretdb' | paste -sd ,)
+    printf 'profile: x\nservices: [%s]\nmodels: [gemma3:270m]\nmachine: {memory: 64G, disk: 200G}\n' "$1, $2, $3, $others" >x.yaml
+    "$kiln" plan x.yaml
+}
+check 'all services together' everything traefik silo mongodb
+check 'and with the other providers' everything traefik versitygw ferretdb

@@ -29,7 +29,7 @@ cd "$scratch/site" || exit 1
 unset KILN_DATA
 for profile in "$repo"/profiles/*.yaml; do
     name=$(basename "$profile" .yaml)
-    same "kiln plan $name, by name" "$("$kiln" plan "$profile" --json)" "$("$prefix/bin/kiln" plan "$name" --json)"
+    same "kiln plan $name, by name" "$(KILN_DATA=$repo "$kiln" plan "$name" --json)" "$("$prefix/bin/kiln" plan "$name" --json)"
 done
 refused 'a name that is near' 2 "kiln: error: there is no profile 'coer'
 kiln: hint: did you mean 'core'?" "$prefix/bin/kiln" plan coer

@@ -28,7 +28,7 @@ mkdir "$scratch/site" && cd "$scratch/site" || exit 1
 export KILN_DATA=$repo
 same 'kiln new says what it made' my-site.yaml "$("$kiln" new my-site)"
 check 'what kiln new made can be planned' "$kiln" plan my-site.yaml
-same 'and brings what it extends' "$("$kiln" plan "$repo/profiles/core.yaml" | tail -n +3)" "$("$kiln" plan my-site.yaml | tail -n +3)"
+same 'and brings what it extends' "$("$kiln" plan core | tail -n +3)" "$("$kiln" plan my-site.yaml | tail -n +3)"
 refused 'and not by its name' 2 "kiln: error: there is no profile 'my-site'
 kiln: hint: a file goes by its whole name: my-site.yaml" "$kiln" plan my-site
 before=$(sha256sum my-site.yaml)

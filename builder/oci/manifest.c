@@ -26,8 +26,7 @@ static const char *known(const char *type, const char *const *types)
 	return NULL;
 }
 
-/* A text of theirs that is fit for a message. */
-static const char *shown(struct strbuf *b, const char *s)
+const char *document_shown(struct strbuf *b, const char *s)
 {
 	strbuf_reset(b);
 	strbuf_add_plain(b, s);
@@ -36,7 +35,7 @@ static const char *shown(struct strbuf *b, const char *s)
 	return strbuf_cstr(b);
 }
 
-static json_t *parse(const struct document *d, struct err *err)
+json_t *document_parse(const struct document *d, struct err *err)
 {
 	if (d->len > DOCUMENT_MAX) {
 		err_set(err, ERR_VERIFY, "%s: more than %s", d->name, str_bytes(DOCUMENT_MAX));
@@ -89,8 +88,8 @@ static int find_kind(const json_t *j, const struct document *d, const char **ret
 		type = is_index ? TYPE_OCI_INDEX : TYPE_OCI_MANIFEST;
 	const char *index = known(type, index_types), *manifest = known(type, manifest_types);
 	if (!index && !manifest)
-		return err_set(
-			err, ERR_VERIFY, "neither a manifest nor an index: its type is \"%s\"", shown(&plain, type));
+		return err_set(err, ERR_VERIFY, "neither a manifest nor an index: its type is \"%s\"",
+			document_shown(&plain, type));
 	if (index ? !is_index : !is_manifest)
 		return err_set(err, ERR_VERIFY, "its type is \"%s\", and it has no \"%s\"", type,
 			index ? "manifests" : "layers");
@@ -103,7 +102,7 @@ static int find_kind(const json_t *j, const struct document *d, const char **ret
 
 int manifest_kind(const struct document *d, enum document_kind *ret, const char **ret_type, struct err *err)
 {
-	_cleanup_json_ json_t *j = parse(d, err);
+	_cleanup_json_ json_t *j = document_parse(d, err);
 
 	if (!j)
 		return -1;
@@ -127,11 +126,12 @@ static int read_descriptor(const json_t *j, const char *const *types, uint64_t m
 		return -1;
 	ret->type = known(type, types);
 	if (!ret->type && types == layer_types && (strstr(type, "foreign") || strstr(type, "nondistributable")))
-		return err_set(err, ERR_VERIFY, "a layer that is not in the registry (\"%s\")", shown(&plain, type));
+		return err_set(
+			err, ERR_VERIFY, "a layer that is not in the registry (\"%s\")", document_shown(&plain, type));
 	if (!ret->type && strstr(type, "+encrypted"))
-		return err_set(err, ERR_VERIFY, "an encrypted layer (\"%s\")", shown(&plain, type));
+		return err_set(err, ERR_VERIFY, "an encrypted layer (\"%s\")", document_shown(&plain, type));
 	if (!ret->type)
-		return err_set(err, ERR_VERIFY, "mediaType: \"%s\" is none of an image", shown(&plain, type));
+		return err_set(err, ERR_VERIFY, "mediaType: \"%s\" is none of an image", document_shown(&plain, type));
 	ret->digest = pin_digest(arena, "digest", digest, err);
 	if (!ret->digest)
 		return -1;
@@ -167,7 +167,7 @@ static int fit(const json_t *entry, const struct platform *p, struct strbuf *the
 	if (strcmp(os, "unknown") != 0) { /* that is what attestations are filed under */
 		_cleanup_free_ char *text =
 			xasprintf("%s/%s%s%s", os, arch, variant ? "/" : "", variant ? variant : "");
-		strbuf_addf(there, "%s%s", there->len ? ", " : "", shown(&plain, text));
+		strbuf_addf(there, "%s%s", there->len ? ", " : "", document_shown(&plain, text));
 	}
 	if (strcmp(os, "linux") != 0 || strcmp(arch, p->oci) != 0)
 		return 0;
@@ -210,7 +210,7 @@ static int choose(
 int index_choose(
 	const struct document *d, const struct platform *p, struct arena *arena, struct blob_ref *ret, struct err *err)
 {
-	_cleanup_json_ json_t *j = parse(d, err);
+	_cleanup_json_ json_t *j = document_parse(d, err);
 	const char *type;
 	json_t *list;
 
@@ -250,8 +250,8 @@ static int read_manifest(const json_t *j, struct arena *arena, struct image_pin 
 		return -1;
 	const char *type = json_string_value(json_object_get(config, "mediaType"));
 	if (type && !known(type, config_types))
-		return err_set(
-			err, ERR_VERIFY, "no container image: its config is of type \"%s\"", shown(&plain, type));
+		return err_set(err, ERR_VERIFY, "no container image: its config is of type \"%s\"",
+			document_shown(&plain, type));
 	if (read_descriptor(config, config_types, DOCUMENT_MAX, arena, &pin->config, err) < 0)
 		return err_wrap(err, "config");
 	layers = json_need_array(j, "layers", err);
@@ -260,7 +260,7 @@ static int read_manifest(const json_t *j, struct arena *arena, struct image_pin 
 
 int manifest_read(const struct document *d, struct arena *arena, struct image_pin *ret, struct err *err)
 {
-	_cleanup_json_ json_t *j = parse(d, err);
+	_cleanup_json_ json_t *j = document_parse(d, err);
 	struct image_pin pin = *ret;
 	const char *type;
 
@@ -283,7 +283,8 @@ static int check_platform(const json_t *j, const struct platform *p, struct err 
 	if (strcmp(os, "linux") == 0 && strcmp(arch, p->oci) == 0)
 		return 0;
 	_cleanup_free_ char *text = xasprintf("%s/%s", os, arch);
-	return err_set(err, ERR_RESOLVE, "the image is for %s, wanted is linux/%s", shown(&plain, text), p->oci);
+	return err_set(
+		err, ERR_RESOLVE, "the image is for %s, wanted is linux/%s", document_shown(&plain, text), p->oci);
 }
 
 static int read_diff_ids(const json_t *j, struct arena *arena, struct image_pin *pin, struct err *err)
@@ -314,7 +315,7 @@ static int read_diff_ids(const json_t *j, struct arena *arena, struct image_pin 
 int config_read(
 	const struct document *d, const struct platform *p, struct arena *arena, struct image_pin *pin, struct err *err)
 {
-	_cleanup_json_ json_t *j = parse(d, err);
+	_cleanup_json_ json_t *j = document_parse(d, err);
 
 	if (!j)
 		return -1;

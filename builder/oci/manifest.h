@@ -4,6 +4,7 @@
  * ERR_VERIFY unless said otherwise; `name` is what they call the document.
  */
 #pragma once
+#include "base/str.h"
 #include "oci/pin.h"
 #include "oci/platform.h"
 #include <stdbool.h>
@@ -22,6 +23,11 @@ struct document {
 	const char *type; /* the media type it came with, or NULL; what it says itself must agree */
 	const char *name;
 };
+
+/* The object that it is, which the caller owns; NULL: too large, too deep, no JSON or no object. */
+json_t *document_parse(const struct document *d, struct err *err);
+/* A text of theirs that is fit for a message; borrowed from b. */
+const char *document_shown(struct strbuf *b, const char *s);
 
 /*
  * What kind of document it is, by its own words and those it came with. On success *ret_type is its media type, static.

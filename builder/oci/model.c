@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include <inttypes.h>
 
-enum { DEPTH_MAX = 32, LAYERS_MAX = 64 };
+enum { LAYERS_MAX = 64 };
 
 /* What a layer is. Texts are read whole by who serves them. */
 static const struct kind {
@@ -30,29 +30,6 @@ static const struct kind *kind_of(const char *type)
 	return NULL;
 }
 
-static const char *plain(struct strbuf *b, const char *s)
-{
-	strbuf_add_plain(b, s);
-	if (b->len > 100)
-		b->s[100] = 0;
-	return strbuf_cstr(b);
-}
-
-static json_t *parse(const struct document *d, struct err *err)
-{
-	if (d->len > DOCUMENT_MAX) {
-		err_set(err, ERR_VERIFY, "%s: more than %s", d->name, str_bytes(DOCUMENT_MAX));
-		return NULL;
-	}
-	json_t *j = json_parse_shallow(d->text, d->len, d->name, DEPTH_MAX, err);
-	if (j && !json_is_object(j)) {
-		err_set(err, ERR_VERIFY, "%s: expected an object", d->name);
-		json_decref(j);
-		return NULL;
-	}
-	return j;
-}
-
 static int read_blob(const json_t *j, bool config, struct arena *arena, struct blob_ref *ret, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -67,7 +44,7 @@ static int read_blob(const json_t *j, bool config, struct arena *arena, struct b
 	if (!config && !k && (str_eq(type, MODEL_TYPE "tensor") || str_eq(type, MODEL_TYPE "json")))
 		return err_set(err, ERR_VERIFY, "weights as single tensors (\"%s\"); kiln takes GGUF", type);
 	if (config ? strcmp(type, TYPE_DOCKER_CONFIG) != 0 : !k)
-		return err_set(err, ERR_VERIFY, "mediaType: \"%s\" is none of a model%s", plain(&b, type),
+		return err_set(err, ERR_VERIFY, "mediaType: \"%s\" is none of a model%s", document_shown(&b, type),
 			config ? "'s config" : "");
 	uint64_t max = k && k->weights ? BLOB_SIZE_MAX : DOCUMENT_MAX;
 	ret->type = k ? k->type : TYPE_DOCKER_CONFIG;
@@ -116,7 +93,7 @@ static int read_manifest(
 		return err_set(err, ERR_VERIFY, "it has \"manifests\": an index of images, not a model");
 	type = type ? type : d->type;
 	if (type && strcmp(type, TYPE_DOCKER_MANIFEST) != 0 && strcmp(type, TYPE_OCI_MANIFEST) != 0)
-		return err_set(err, ERR_VERIFY, "no manifest of a model: its type is \"%s\"", plain(&b, type));
+		return err_set(err, ERR_VERIFY, "no manifest of a model: its type is \"%s\"", document_shown(&b, type));
 	if (read_layers(j, arena, p, err) < 0)
 		return -1;
 	json_t *config = json_need_object(j, "config", err);
@@ -127,7 +104,7 @@ static int read_manifest(
 
 int model_manifest_read(const struct document *d, struct arena *arena, struct model_pin *ret, struct err *err)
 {
-	_cleanup_json_ json_t *j = parse(d, err);
+	_cleanup_json_ json_t *j = document_parse(d, err);
 	struct model_pin p = {.manifest = ret->manifest};
 
 	if (!j)
@@ -140,7 +117,7 @@ int model_manifest_read(const struct document *d, struct arena *arena, struct mo
 
 int model_config_check(const struct document *d, struct err *err)
 {
-	_cleanup_json_ json_t *j = parse(d, err);
+	_cleanup_json_ json_t *j = document_parse(d, err);
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	const char *format, *remote;
 
@@ -148,12 +125,13 @@ int model_config_check(const struct document *d, struct err *err)
 		return -1;
 	remote = json_string_value(json_object_get(j, "remote_host"));
 	if (remote && *remote)
-		return err_set(err, ERR_VERIFY, "%s: the model runs elsewhere, at \"%s\"", d->name, plain(&b, remote));
+		return err_set(err, ERR_VERIFY, "%s: the model runs elsewhere, at \"%s\"", d->name,
+			document_shown(&b, remote));
 	if (!(format = json_need_str(j, "model_format", err)))
 		return err_wrap(err, "%s", d->name);
 	if (strcmp(format, "gguf") != 0)
-		return err_set(
-			err, ERR_VERIFY, "%s: its weights are \"%s\"; kiln takes GGUF", d->name, plain(&b, format));
+		return err_set(err, ERR_VERIFY, "%s: its weights are \"%s\"; kiln takes GGUF", d->name,
+			document_shown(&b, format));
 	return 0;
 }
 

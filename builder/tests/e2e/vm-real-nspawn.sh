@@ -9,7 +9,7 @@
 # shellcheck source=builder/tests/e2e/fixtures.bash
 . "$(dirname "$0")/fixtures.bash"
 
-with_fixtures 'real in nspawn' traefik valkey haproxy etcd
+with_fixtures 'real in nspawn' traefik valkey haproxy
 mirrored real
 scenarios real nspawn --scenario front-door --scenario functions --scenario isolation --scenario first-boot --scenario reboot
 listens_as_planned real nspawn

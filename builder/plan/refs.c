@@ -313,6 +313,8 @@ static int ref_var(const struct scope *s, const struct place *at, const struct l
 			return place_err(at, err, "${%s}: say which member of the claim", ref);
 		if (!strcmp(rest, "claimant") || !strcmp(rest, "claim"))
 			return give_literal(s, ret, rest[5] ? c->svc->def->name : c->def->name);
+		if (!strcmp(rest, "layer"))
+			return give_literal(s, ret, c->svc->def->layer);
 		if (!strcmp(rest, "containers")) {
 			claim_containers(s->pl, c, ret);
 			return 0;

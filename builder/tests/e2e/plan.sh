@@ -98,7 +98,7 @@ everything() { # FRONT DOOR BUCKETS DOCUMENTS
     local others
     others=$(cd "$repo/overlays" && printf '%s\n' */*/ | cut -d / -f 2 |
         grep -vxE 'os|tools|container|front|traefik|silo|versitygw|mongodb|ferretdb' | paste -sd ,)
-    printf 'profile: x\nservices: [%s]\nmodels: [gemma3:270m]\nmachine: {memory: 64G, disk: 200G}\n' "$1, $2, $3, $others" >x.yaml
+    printf 'profile: x\nservices: [%s]\nproviders: {metrics-query: mimir}\nmodels: [gemma3:270m]\nmachine: {memory: 64G, disk: 200G}\n' "$1, $2, $3, $others" >x.yaml
     "$kiln" plan x.yaml
 }
 check 'all services together' everything traefik silo mongodb

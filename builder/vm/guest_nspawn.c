@@ -6,15 +6,14 @@
 #include "base/path.h"
 #include "vm/guest.h"
 #include "vm/interrupt.h"
+#include "vm/loop.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -158,39 +157,16 @@ static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 	return 0;
 }
 
-/* A free loop device, with a file behind it for as long as somebody has it open. */
-static int attach(struct nspawn_guest *n, const char *file, struct err *err)
-{
-	_cleanup_fd_ int fd = open(file, O_RDWR | O_CLOEXEC), control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	struct loop_config c = {.fd = (uint32_t)fd, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
-
-	if (fd < 0 || control < 0)
-		return err_sys(err, errno, "%s", fd < 0 ? file : "/dev/loop-control");
-	for (unsigned tries = 0; tries < 100; tries++) { /* others take loop devices, too */
-		int number = ioctl(control, LOOP_CTL_GET_FREE);
-		_cleanup_free_ char *path = xasprintf("/dev/loop%d", number);
-		_cleanup_fd_ int loop = number < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
-		if (loop < 0)
-			return err_sys(err, errno, "a free loop device");
-		if (ioctl(loop, LOOP_CONFIGURE, &c) == 0) {
-			n->loop_numbers[n->n_loops] = (unsigned)number;
-			n->loops[n->n_loops++] = steal_fd(&loop);
-			return 0;
-		}
-		if (errno != EBUSY)
-			return err_sys(err, errno, "%s: %s", path, file);
-	}
-	return err_set(err, ERR_TOOL, "no loop device is free for %s", file);
-}
-
 static int make_disks(struct guest *g, struct nspawn_guest *n, struct err *err)
 {
 	for (const struct guest_disk *d = g->spec.disks; d && d->label; d++) {
 		if (n->n_loops == MAX_DISKS)
 			return err_set(err, ERR_CONFIG, "more than %d further disks", MAX_DISKS);
 		_cleanup_free_ char *file = guest_disk_file(g, d, err);
-		if (!file || attach(n, file, err) < 0)
+		int loop = file ? loop_attach(file, &n->loop_numbers[n->n_loops], err) : -1;
+		if (loop < 0)
 			return -1;
+		n->loops[n->n_loops++] = loop;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@ void contents_release(struct contents *c)
 		vec_release(&c->trees.v[i].packages);
 	vec_release(&c->trees);
 	vec_release(&c->images);
+	vec_release(&c->models);
 	vec_release(&c->sources);
 	arena_release(&c->arena);
 }
@@ -55,10 +56,24 @@ void contents_of_lock(const struct lock *l, const char *name, struct contents *r
 		add_set(ret, &l->sets.v[i]);
 	for (size_t i = 0; i < l->images.n; i++) {
 		const struct lock_image *m = &l->images.v[i];
+		const struct blob_ref **layers = arena_alloc(&ret->arena, m->pin.n_layers * sizeof *layers);
+		for (size_t k = 0; k < m->pin.n_layers; k++)
+			layers[k] = &m->pin.layers[k].blob;
 		vec_push(&ret->images, (struct diff_image){.name = m->name,
 					       .digest = m->pin.manifest.digest,
 					       .source = m->source,
-					       .layers = m->pin.layers,
+					       .layers = layers,
+					       .n_layers = m->pin.n_layers});
+	}
+	for (size_t i = 0; i < l->models.n; i++) {
+		const struct lock_model *m = &l->models.v[i];
+		const struct blob_ref **layers = arena_alloc(&ret->arena, m->pin.n_layers * sizeof *layers);
+		for (size_t k = 0; k < m->pin.n_layers; k++)
+			layers[k] = &m->pin.layers[k];
+		vec_push(&ret->models, (struct diff_image){.name = m->name,
+					       .digest = m->pin.manifest.digest,
+					       .source = m->source,
+					       .layers = layers,
 					       .n_layers = m->pin.n_layers});
 	}
 }

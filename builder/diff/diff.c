@@ -102,7 +102,7 @@ static json_t *trees(const struct contents *from, const struct contents *to)
 static bool has_layer(const struct diff_image *i, const char *digest)
 {
 	for (size_t k = 0; i && k < i->n_layers; k++)
-		if (strcmp(i->layers[k].blob.digest, digest) == 0)
+		if (strcmp(i->layers[k]->digest, digest) == 0)
 			return true;
 	return false;
 }
@@ -113,10 +113,9 @@ static json_t *layers(const struct diff_image *i, const struct diff_image *other
 	json_t *list = json_array();
 
 	for (size_t k = 0; i && k < i->n_layers; k++)
-		if (!has_layer(other, i->layers[k].blob.digest))
-			json_array_append_new(
-				list, json_pack("{s:s+, s:I}", "digest", "sha256:", i->layers[k].blob.digest, "size",
-					      (json_int_t)i->layers[k].blob.size));
+		if (!has_layer(other, i->layers[k]->digest))
+			json_array_append_new(list, json_pack("{s:s+, s:I}", "digest", "sha256:", i->layers[k]->digest,
+							    "size", (json_int_t)i->layers[k]->size));
 	return list;
 }
 
@@ -127,7 +126,7 @@ static json_t *image_side(const struct diff_image *i)
 	if (!i)
 		return json_null();
 	for (size_t k = 0; k < i->n_layers; k++)
-		bytes += i->layers[k].blob.size;
+		bytes += i->layers[k]->size;
 	json_t *j = json_pack("{s:s+, s:s*}", "digest", "sha256:", i->digest, "source", i->source);
 	if (i->layers) {
 		json_object_set_new(j, "layers", json_integer((json_int_t)i->n_layers));
@@ -136,17 +135,18 @@ static json_t *image_side(const struct diff_image *i)
 	return j;
 }
 
-static json_t *images(const struct contents *from, const struct contents *to)
+/* `what`: the member that has the name. */
+static json_t *images(const char *what, const diff_images *from, const diff_images *to)
 {
 	json_t *list = json_array();
 	struct pair p = {0};
 
-	while (NEXT(p, from->images, to->images, name)) {
-		const struct diff_image *a = p.a ? &from->images.v[p.i - 1] : NULL;
-		const struct diff_image *b = p.b ? &to->images.v[p.k - 1] : NULL;
+	while (NEXT(p, *from, *to, name)) {
+		const struct diff_image *a = p.a ? &from->v[p.i - 1] : NULL;
+		const struct diff_image *b = p.b ? &to->v[p.k - 1] : NULL;
 		if (a && b && strcmp(a->digest, b->digest) == 0 && str_eq(a->source, b->source))
 			continue;
-		json_t *j = json_pack("{s:s, s:s, s:o, s:o}", "image", (a ? a : b)->name, "change", change_of(a, b),
+		json_t *j = json_pack("{s:s, s:s, s:o, s:o}", what, (a ? a : b)->name, "change", change_of(a, b),
 			"from", image_side(a), "to", image_side(b));
 		if ((a && a->layers) || (b && b->layers)) {
 			json_object_set_new(j, "layers_added", layers(b, a));
@@ -174,6 +174,22 @@ static json_t *sources(const struct contents *from, const struct contents *to)
 	return list;
 }
 
+/* Bytes of the layers that were not seen yet. */
+static uint64_t new_layers(const diff_images *list, json_t *seen)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		for (size_t k = 0; k < list->v[i].n_layers; k++) {
+			const struct blob_ref *b = list->v[i].layers[k];
+			if (json_object_get(seen, b->digest))
+				continue;
+			json_object_set_new(seen, b->digest, json_true());
+			n += b->size;
+		}
+	return n;
+}
+
 /* What is downloaded and what is unpacked: each package once, each layer once. */
 static json_t *sizes(const struct contents *c)
 {
@@ -189,14 +205,7 @@ static json_t *sizes(const struct contents *c)
 			down += p->size;
 			unpacked += p->installed;
 		}
-	for (size_t i = 0; i < c->images.n; i++)
-		for (size_t k = 0; k < c->images.v[i].n_layers; k++) {
-			const struct blob_ref *b = &c->images.v[i].layers[k].blob;
-			if (json_object_get(seen, b->digest))
-				continue;
-			json_object_set_new(seen, b->digest, json_true());
-			down += b->size;
-		}
+	down += new_layers(&c->images, seen) + new_layers(&c->models, seen);
 	return down ? json_pack("{s:I, s:I}", "download", (json_int_t)down, "installed", (json_int_t)unpacked) : NULL;
 }
 
@@ -212,13 +221,15 @@ static json_t *side(const struct contents *c)
 
 json_t *diff_make(const struct contents *from, const struct contents *to)
 {
-	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o}", "from", side(from), "to", side(to), "sources",
-		sources(from, to), "trees", trees(from, to), "images", images(from, to));
-	bool same = !json_array_size(json_object_get(j, "sources")) && !json_array_size(json_object_get(j, "trees")) &&
-		    !json_array_size(json_object_get(j, "images")) && from->epoch == to->epoch &&
-		    str_eq(from->arch, to->arch) && str_eq(from->suite, to->suite) &&
+	static const char *const lists[] = {"sources", "trees", "images", "models"};
+	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "from", side(from), "to", side(to), "sources",
+		sources(from, to), "trees", trees(from, to), "images", images("image", &from->images, &to->images),
+		"models", images("model", &from->models, &to->models));
+	bool same = from->epoch == to->epoch && str_eq(from->arch, to->arch) && str_eq(from->suite, to->suite) &&
 		    str_eq(from->version, to->version);
 
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		same = same && json_array_size(json_object_get(j, lists[i])) == 0;
 	json_object_set_new(j, "same", json_boolean(same));
 	return j;
 }

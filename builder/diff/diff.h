@@ -18,13 +18,15 @@ struct diff_tree {
 	const char *id;
 	VEC(struct diff_package) packages; /* by key */
 };
+/* A container image or a model. */
 struct diff_image {
 	const char *name;
-	const char *digest;		/* of the manifest, or podman's id: hex */
-	const char *source;		/* or NULL */
-	const struct pin_layer *layers; /* base first; NULL: not known */
+	const char *digest;		      /* of the manifest, or podman's id: hex */
+	const char *source;		      /* or NULL */
+	const struct blob_ref *const *layers; /* in the manifest's order; NULL: not known */
 	size_t n_layers;
 };
+typedef VEC(struct diff_image) diff_images; /* by name */
 struct diff_source {
 	const char *name; /* "URI SUITE" */
 	const char *release;
@@ -36,7 +38,7 @@ struct contents {
 	uint64_t epoch;			    /* 0: not known */
 	VEC(struct diff_source) sources;    /* all by name */
 	VEC(struct diff_tree) trees;
-	VEC(struct diff_image) images;
+	diff_images images, models;
 };
 void contents_release(struct contents *c);
 #define _cleanup_contents_ __attribute__((cleanup(contents_release)))

@@ -169,12 +169,12 @@ static void add_digest(struct strbuf *out, const json_t *side)
 	strbuf_addf(out, "%.12s", str(side, "digest") + strlen("sha256:"));
 }
 
-static void image(const json_t *j, int width, struct strbuf *out)
+static void image(const json_t *j, const char *what, int width, struct strbuf *out)
 {
 	const json_t *a = json_object_get(j, "from"), *b = json_object_get(j, "to");
 	const json_t *both = json_is_object(a) && json_is_object(b) ? j : NULL, *one = json_is_object(b) ? b : a;
 
-	strbuf_addf(out, "  %s %-*s  ", mark(j), width, str(j, "image"));
+	strbuf_addf(out, "  %s %-*s  ", mark(j), width, str(j, what));
 	if (both) {
 		add_digest(out, a);
 		strbuf_adds(out, " -> ");
@@ -194,9 +194,24 @@ static void image(const json_t *j, int width, struct strbuf *out)
 	strbuf_addc(out, '\n');
 }
 
+/* `title`, and what has its name in the member `what`. */
+static void images(const json_t *list, const char *title, const char *what, struct strbuf *out)
+{
+	int width = width_of(list, what);
+	const json_t *j;
+	size_t i;
+
+	if (json_array_size(list))
+		strbuf_addf(out, "\n%s\n", title);
+	json_array_foreach(list, i, j)
+	{
+		image(j, what, width, out);
+	}
+}
+
 void diff_text(const json_t *diff, struct strbuf *out)
 {
-	const json_t *images = json_object_get(diff, "images"), *j;
+	const json_t *j;
 	size_t i;
 
 	if (diff_is_same(diff)) {
@@ -210,11 +225,6 @@ void diff_text(const json_t *diff, struct strbuf *out)
 	{
 		tree(j, out);
 	}
-	if (json_array_size(images))
-		strbuf_adds(out, "\nimages\n");
-	int width = width_of(images, "image");
-	json_array_foreach(images, i, j)
-	{
-		image(j, width, out);
-	}
+	images(json_object_get(diff, "images"), "images", "image", out);
+	images(json_object_get(diff, "models"), "models", "model", out);
 }

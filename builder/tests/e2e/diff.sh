@@ -19,14 +19,23 @@ golden 'and the other way round' back.txt 9 "$kiln" diff after.lock before.lock
 golden 'as JSON' forth.json 9 "$kiln" diff before.lock after.lock --json
 same 'the same lock' 'before.lock and before.lock: no difference' "$("$kiln" diff before.lock before.lock)"
 check 'ends with 0' "$kiln" diff before.lock before.lock
-same 'which is said in JSON, too' '{"same":true,"sources":[],"trees":[],"images":[]}' \
-    "$("$kiln" diff --json before.lock before.lock | jq -c '{same, sources, trees, images}')"
+same 'which is said in JSON, too' '{"same":true,"sources":[],"trees":[],"images":[],"models":[]}' \
+    "$("$kiln" diff --json before.lock before.lock | jq -c '{same, sources, trees, images, models}')"
 # Another date alone is a difference, and so is another architecture.
 jq '.epoch += 60' before.lock >"$scratch/later.lock"
 same 'only the date' "before.lock -> $scratch/later.lock
   date       2025-11-23 12:13 -> 2025-11-23 12:14
-  download   154 MiB, unchanged
+  download   438 MiB, unchanged
   installed  39.3 MiB, unchanged" "$("$kiln" diff before.lock "$scratch/later.lock")"
+# A model alone is one, too: new parameters, the same weights.
+jq --indent 1 -S --slurpfile a after.lock '.models["registry.ollama.ai/library/gemma3:270m"] = $a[0].models["registry.ollama.ai/library/gemma3:270m"]' \
+    before.lock >"$scratch/model.lock"
+same 'only a model' '  download   438 MiB, unchanged
+  installed  39.3 MiB, unchanged
+
+models
+    registry.ollama.ai/library/gemma3:270m  f9dc304efa4c -> f8fa52806802  1 of 2 layers new, unchanged' \
+    "$("$kiln" diff before.lock "$scratch/model.lock" | tail -n +2)"
 check 'a profile stands for its lock' test -s "$repo/profiles/core.yaml"
 cp before.lock "$scratch/core.lock" # of a shipped profile: in the working directory
 cd "$scratch" || exit 1

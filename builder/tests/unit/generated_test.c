@@ -15,14 +15,16 @@
 
 #define GOLDEN "builder/tests/golden/upstream/"
 
-/* Of what a profile has besides: tests with the real program look at that. NULL: nothing. */
-static const char *const *real;
+/*
+ * `real`, everywhere: names of what a profile has besides, containers and services; tests with the real program look at
+ * those. Ends with NULL.
+ */
 
 /* Is this text, a name or begun by one and more (NAME.container, NAME/files, SERVICE.CLAIM, NAME-1), about one of the
  * real? */
-static bool about_real(const char *text)
+static bool about_real(const char *text, const char *const *real)
 {
-	for (size_t i = 0; real && real[i]; i++) {
+	for (size_t i = 0; real[i]; i++) {
 		size_t n = strlen(real[i]);
 		if (strncmp(text, real[i], n) == 0 && (!text[n] || strchr("./-", text[n])))
 			return true;
@@ -34,42 +36,40 @@ static bool about_real(const char *text)
 static int user(void *arg, const struct container *c, const char *owner, const char *group, uint32_t *uid,
 	uint32_t *gid, struct err *err)
 {
-	(void)arg;
-	if (about_real(c->name)) {
+	if (about_real(c->name, arg)) {
 		*uid = *gid = 0; /* not compared */
 		return 0;
 	}
 	return wire_find_user("", "", owner, group, uid, gid, err);
 }
 
-static const struct wire_facts facts = {.version = "1", .epoch = 1763900000, .user = user};
-
 /* Of three instances the first and the last tell it all. */
-static bool wanted(const char *path)
+static bool wanted(const char *path, const char *const *real)
 {
 	static const char *const dirs[] = {"/usr/share/containers/systemd/", "/usr/lib/kiln/files/"};
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		if (str_starts(path, dirs[i]))
-			return !about_real(path + strlen(dirs[i])) && !strstr(path, "-2.container") &&
+			return !about_real(path + strlen(dirs[i]), real) && !strstr(path, "-2.container") &&
 			       !strstr(path, "-2/");
 	return false;
 }
 
 /* A container, secret, provision graph or flow of the real ones only. */
-static bool item_is_real(const json_t *item)
+static bool item_is_real(const json_t *item, const char *const *real)
 {
 	static const char *const keys[] = {"name", "id", "from", "to"};
 	bool real_only = false;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		const char *text = json_string_value(json_object_get(item, keys[i]));
-		if (text && !about_real(text))
+		if (text && !about_real(text, real))
 			return false;
 		real_only = real_only || text;
 	}
 	return real_only;
 }
 
-static void add_json(struct strbuf *b, const char *what, const json_t *machine, const char *key)
+static void add_json(
+	struct strbuf *b, const char *what, const json_t *machine, const char *key, const char *const *real)
 {
 	const json_t *list = json_object_get(machine, key), *item;
 	size_t i;
@@ -79,7 +79,7 @@ static void add_json(struct strbuf *b, const char *what, const json_t *machine, 
 		const char *name = json_string_value(json_object_get(item, "name"));
 		if (name && str_ends(name, "-2"))
 			continue;
-		if (item_is_real(item))
+		if (item_is_real(item, real))
 			continue;
 		char *text = json_dumps(item, JSON_INDENT(1) | JSON_SORT_KEYS);
 		assert_non_null(text);
@@ -88,8 +88,9 @@ static void add_json(struct strbuf *b, const char *what, const json_t *machine, 
 	}
 }
 
-static void compare(const char *profile, const char *golden)
+static void compare(const char *profile, const char *golden, const char *const *real)
 {
+	const struct wire_facts facts = {.version = "1", .epoch = 1763900000, .user = user, .user_arg = (void *)real};
 	_cleanup_err_ struct err err = ERR_INIT;
 	_cleanup_wire_ struct wire_files w = {0};
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -98,9 +99,9 @@ static void compare(const char *profile, const char *golden)
 		fail_msg("%s", err.msg);
 	for (size_t i = 0; i < w.list.n; i++) {
 		const struct wire_file *f = &w.list.v[i];
-		if (f->data && wanted(f->path))
+		if (f->data && wanted(f->path, real))
 			strbuf_addf(&b, "==== %s %04o %u:%u\n%s", f->path, f->mode, f->uid, f->gid, f->data);
-		else if (f->source && wanted(f->path))
+		else if (f->source && wanted(f->path, real))
 			strbuf_addf(&b, "==== %s %04o %u:%u from %s\n", f->path, f->mode, f->uid, f->gid,
 				path_base(f->source));
 	}
@@ -110,10 +111,10 @@ static void compare(const char *profile, const char *golden)
 			continue;
 		_cleanup_json_ json_t *machine = json_parse(f->data, f->len, f->path, &err);
 		assert_non_null(machine);
-		add_json(&b, "container", machine, "containers");
-		add_json(&b, "secret", machine, "secrets");
-		add_json(&b, "provision", machine, "provision");
-		add_json(&b, "flow", machine, "flows");
+		add_json(&b, "container", machine, "containers", real);
+		add_json(&b, "secret", machine, "secrets", real);
+		add_json(&b, "provision", machine, "provision", real);
+		add_json(&b, "flow", machine, "flows", real);
 	}
 	appliance_free(a);
 	if (getenv("KILN_UPDATE_GOLDEN"))
@@ -126,17 +127,15 @@ static void compare(const char *profile, const char *golden)
 static void data(void **state)
 {
 	(void)state;
-	real = NULL;
-	compare(GOLDEN "generated.yaml", GOLDEN "generated.txt");
+	compare(GOLDEN "generated.yaml", GOLDEN "generated.txt", (const char *const[]){NULL});
 }
 
 static void observability(void **state)
 {
-	static const char *const others[] = {
-		"etcd", "patroni", "haproxy", "postgres", "traefik", "keycloak", "silo", "prometheus", NULL};
 	(void)state;
-	real = others;
-	compare(GOLDEN "observed.yaml", GOLDEN "observed.txt");
+	compare(GOLDEN "observed.yaml", GOLDEN "observed.txt",
+		(const char *const[]){
+			"etcd", "patroni", "haproxy", "postgres", "traefik", "keycloak", "silo", "prometheus", NULL});
 }
 
 int main(void)

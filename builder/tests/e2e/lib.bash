@@ -8,6 +8,8 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 build=$(realpath -m "${KILN_BUILD:-$repo/build}")
 # shellcheck disable=SC2034
 kiln=$build/kiln
+# Of this script alone: two that play the same profile may run at a time.
+reports=$build/reports/$(basename "$0" .sh)
 # Images and caches are too large for a /tmp in memory, as Debian 13 has it.
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/kiln-test.XXXXXX")
 tests=0 bad=0
@@ -94,7 +96,7 @@ profile_file() {
 }
 # scenarios PROFILE ENGINE ARG...: plays them; every step of every scenario is a test
 scenarios() {
-    local profile=$1 engine=$2 report=$build/reports/$1-$2 status outcome name
+    local profile=$1 engine=$2 report=$reports/$1-$2 status outcome name
     shift 2
     mkdir -p "$report"
     "$kiln" test "$(profile_file "$profile")" --engine "$engine" --cache "$(test_cache)" --out "$build/test-out" \
@@ -118,7 +120,7 @@ listens_as_planned() {
     planned=$("$kiln" plan "$(profile_file "$1")" --json | jq -r '
         (.published[] | "\(.protocol) \(.host_port)"), (.network.name_server | "tcp 53 \(.)", "udp 53 \(.)")')
     seen=$(jq -r '[.scenarios[].boots[] | select(.listening)] | last | .listening[] | select(.where == "host")
-        | select(.address | test("^(127\\.|::1)") | not) | "\(.protocol) \(.port) \(.address)"' "$build/reports/$1-$2/verdict.json" | sort -u)
+        | select(.address | test("^(127\\.|::1)") | not) | "\(.protocol) \(.port) \(.address)"' "$reports/$1-$2/verdict.json" | sort -u)
     if [ -z "$seen" ]; then
         not_ok "$1: what listens was reported"
         return
@@ -137,7 +139,7 @@ breakdown_is_whole() {
          (.services[].containers[] | select(.started_ms == null or (.healthy_ms // 0) <= .started_ms).name),
          (select((.services | length) == 0 or ([.provision[].steps[]] | length) == 0) | "nothing"),
          (.provision[] | .id as $id | .steps[] | select(.at_ms == null or .ms == null) | "\($id)/\(.name)")]
-        | "parts, containers and steps: \(if length == 0 then "all" else join(" ") + " missing" end)"' "$build/reports/$1-$2/verdict.json")"
+        | "parts, containers and steps: \(if length == 0 then "all" else join(" ") + " missing" end)"' "$reports/$1-$2/verdict.json")"
 }
 # nothing_secret NAME DIR...: trees with no key, password, machine id or seed
 nothing_secret() {

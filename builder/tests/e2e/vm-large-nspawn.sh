@@ -124,7 +124,7 @@ END
 export KILN_DATA=$repo
 profile_file() { echo "$scratch/profiles/$1.yaml"; } # instead of lib.bash's
 scenarios large nspawn --scenario large
-verdict=$build/reports/large-nspawn/verdict.json
+verdict=$reports/large-nspawn/verdict.json
 value() { jq -r --arg k "$1" '.scenarios[0].steps[] | .detail // empty | split("\n")[] | split(" ") | select(.[0] == $k) | .[1]' "$verdict"; }
 ready=$(jq '.scenarios[0].boots[0].ready_ms / 1000' "$verdict")
 [ -n "$(value store_bytes)" ] || exit

@@ -286,12 +286,9 @@ static int check_step(const struct scope *s, const struct ynode *n, json_t *out,
 		return -1;
 	if (ynode_get(n, "unless") && one_action(ynode_get(n, "unless"), conditions, "unless", err) < 0)
 		return -1;
-	if (json_is_true(json_object_get(out, "fresh")) &&
-		(!http || (!ynode_get(http, "save") && !ynode_get(http, "note")) || ynode_get(n, "unless") ||
-			ynode_get(n, "retry")))
+	if (json_is_true(json_object_get(out, "fresh")) && (!http || ynode_get(n, "unless") || ynode_get(n, "retry")))
 		return ynode_err(ynode_get(n, "fresh"), err,
-			"fresh: only an http step that saves something, without unless and retry, is made anew for "
-			"others");
+			"fresh: only an http step without unless and retry is made anew for others");
 	if (http && !!ynode_get(http, "json") + !!ynode_get(http, "form") + !!ynode_get(http, "body") > 1)
 		return ynode_err(http, err, "http: at most one of json, form and body");
 	if (http && ynode_get(http, "login") && ynode_get(http, "sigv4"))

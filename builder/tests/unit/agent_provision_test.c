@@ -371,6 +371,29 @@ static void fresh(void **state)
 	server_stop(&s);
 }
 
+/* One that saves nothing makes way for the step that has to run, and only then. */
+static void fresh_makes_way(void **state)
+{
+	struct fix *f = *state;
+	struct server s;
+	server_start(&s, "127.0.0.20", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	_cleanup_free_ char *steps = xasprintf(
+		"[{\"name\":\"clear\",\"fresh\":true,\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/clear\"}},"
+		"{\"name\":\"make\",\"http\":{\"to\":\"db-1\",\"port\":%u,\"path\":\"/make\"}}]",
+		s.port, s.port);
+	for (unsigned round = 0; round < 2; round++) {
+		strbuf_reset(&s.asked);
+		with_steps(f, 0, steps);
+		assert_works(provision(f), f);
+		how(f, round ? "make: recorded" : "make: done");
+		const char *asked = strbuf_cstr(&s.asked), *clear = strstr(asked, "GET /clear ");
+		assert_true(!clear == (round == 1));
+		if (clear)
+			assert_non_null(strstr(clear, "GET /make "));
+	}
+	server_stop(&s);
+}
+
 /* Who logs in has gone, and `unless` says that all is done then: a refused login does not matter. */
 static void fresh_refused(void **state)
 {
@@ -644,8 +667,8 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {TEST(exec_once), TEST(runs_again_when_changed), TEST(unless_so),
 		TEST(masked), TEST(retried), TEST(timed_out), TEST(http_save), TEST(http_signed), TEST(http_login),
-		TEST(fresh), TEST(fresh_refused), TEST(https_verified), TEST(http_refused), TEST(first_healthy),
-		TEST(waits), TEST(waits_every_time), TEST(file_in_volume), TEST(wrong_steps), TEST(record_survives),
-		TEST(killed)};
+		TEST(fresh), TEST(fresh_makes_way), TEST(fresh_refused), TEST(https_verified), TEST(http_refused),
+		TEST(first_healthy), TEST(waits), TEST(waits_every_time), TEST(file_in_volume), TEST(wrong_steps),
+		TEST(record_survives), TEST(killed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

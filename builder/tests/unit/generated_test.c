@@ -1,7 +1,7 @@
 /*
  * Upstream systems whose programs no test here can have: what the appliance would be told about them, word for word
- * (golden/upstream/generated.txt and observed.txt): their units, files, provision steps and what claimants get.
- * KILN_UPDATE_GOLDEN=1 makes it anew, to be read before it is committed.
+ * (golden/upstream/generated.txt, observed.txt, devops.txt): their units, files, provision steps and what claimants
+ * get. KILN_UPDATE_GOLDEN=1 makes it anew, to be read before it is committed.
  */
 #include "base/json.h"
 #include "base/path.h"
@@ -138,8 +138,17 @@ static void observability(void **state)
 			"etcd", "patroni", "haproxy", "postgres", "traefik", "keycloak", "silo", "prometheus", NULL});
 }
 
+static void devops(void **state)
+{
+	(void)state;
+	compare(GOLDEN "devops.yaml", GOLDEN "devops.txt",
+		(const char *const[]){"etcd", "patroni", "haproxy", "postgres", "valkey", "traefik", "keycloak",
+			"oauth2-proxy", "silo", NULL});
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(data), cmocka_unit_test(observability)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(data), cmocka_unit_test(observability), cmocka_unit_test(devops)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

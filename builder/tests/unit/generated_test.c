@@ -143,7 +143,7 @@ static void devops(void **state)
 	(void)state;
 	compare(GOLDEN "devops.yaml", GOLDEN "devops.txt",
 		(const char *const[]){"etcd", "patroni", "haproxy", "postgres", "valkey", "traefik", "keycloak",
-			"oauth2-proxy", "silo", NULL});
+			"oauth2-proxy", "silo", "prometheus", NULL});
 }
 
 int main(void)

@@ -146,9 +146,17 @@ static void devops(void **state)
 			"oauth2-proxy", "silo", "prometheus", NULL});
 }
 
+static void workflows(void **state)
+{
+	(void)state;
+	compare(GOLDEN "workflows.yaml", GOLDEN "workflows.txt",
+		(const char *const[]){"etcd", "patroni", "haproxy", "postgres", "valkey", "traefik", "oauth2-proxy",
+			"keycloak", "prometheus", NULL});
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(data), cmocka_unit_test(observability), cmocka_unit_test(devops)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(data), cmocka_unit_test(observability),
+		cmocka_unit_test(devops), cmocka_unit_test(workflows)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,21 +6,6 @@
 . "$(dirname "$0")/lib.bash"
 cd "$repo" || exit 1
 
-# Pages mark commands as ```sh, and files as "<!-- file: PATH -->" before a ``` block.
-page_files() { # PAGE: writes the files of the page into the working directory
-    local path='' inside='' line
-    while IFS= read -r line; do
-        if [ -n "$inside" ]; then
-            if [ "$line" = '```' ]; then inside='' path=''; else printf '%s\n' "$line" >>"$path"; fi
-        elif [[ $line =~ ^'<!-- file: '(.*)' -->'$ ]]; then
-            path=${BASH_REMATCH[1]}
-            mkdir -p "$(dirname "$path")"
-            : >"$path"
-        elif [[ $line == '```'* && -n $path ]]; then
-            inside=yes
-        fi
-    done <"$1"
-}
 page_commands() { # PAGE: lines of its ```sh blocks, without comments
     awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$1" | sed -E 's/[[:space:]]+#.*$//; /^(#|$)/d'
 }

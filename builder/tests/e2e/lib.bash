@@ -87,6 +87,21 @@ data_copy() {
     cp -r "$repo"/builder/{base,target} "$1/builder/"
     chmod -R a+rX "$1"
 }
+# Guides mark commands as ```sh, and files as "<!-- file: PATH -->" before a ``` block.
+page_files() { # PAGE: writes the files of the page into the working directory
+    local path='' inside='' line
+    while IFS= read -r line; do
+        if [ -n "$inside" ]; then
+            if [ "$line" = '```' ]; then inside='' path=''; else printf '%s\n' "$line" >>"$path"; fi
+        elif [[ $line =~ ^'<!-- file: '(.*)' -->'$ ]]; then
+            path=${BASH_REMATCH[1]}
+            mkdir -p "$(dirname "$path")"
+            : >"$path"
+        elif [[ $line == '```'* && -n $path ]]; then
+            inside=yes
+        fi
+    done <"$1"
+}
 # profile_file NAME: of a shipped or a test profile
 profile_file() {
     local f

@@ -13,18 +13,23 @@ podman_begin() { # NAME TOOL...: sets $tree, or ends the script
     done
     tree=${KILN_TEST_TREE:-$build/test-tree}
     [ ! -e "$tree/usr/bin/podman" ] || return 0
+    # Two scripts may want it at the same moment.
+    exec 8>"$tree.lock"
+    flock 8
+    [ ! -e "$tree/usr/bin/podman" ] || { exec 8>&-; return 0; }
     command -v debootstrap >/dev/null || podman_skip 'needs debootstrap, or KILN_TEST_TREE'
     # shellcheck disable=SC2016 # apt's own variables
     mirror=$(apt-get indextargets --format '$(SITE) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
         awk '$2 == "Debian" && $3 !~ /-/ {print $1; exit}')
     [ -n "$mirror" ] || podman_skip 'no Debian mirror in the apt configuration of this host'
-    rm -rf "$tree.tmp"
+    rm -rf --one-file-system "$tree.tmp" # one that was killed may have /proc in it
     if ! debootstrap --variant=minbase --include=podman,crun,squashfs-tools,catatonit trixie "$tree.tmp" "$mirror" \
         >"$scratch/debootstrap.log" 2>&1; then
-        rm -rf "$tree.tmp"
+        rm -rf --one-file-system "$tree.tmp"
         podman_skip "debootstrap failed: $(tail -n 1 "$scratch/debootstrap.log")"
     fi
     mv "$tree.tmp" "$tree"
+    exec 8>&-
 }
 
 mount_store() { # FILE DIR: DIR shows the store, read-only

@@ -18,6 +18,29 @@ prints() { "$kiln" plan profiles/core.yaml "$1" | grep -q "$2"; }
 check 'flows' prints --flows '^FROM '
 check 'names' prints --dns 'ADDRESS$'
 
+# What the larger profiles are: systems by layer, claims that nobody fulfils, and whether it fits its machine.
+holds() { "$kiln" plan "profiles/$1.yaml" --json | jq -r '[.services[] | select(.layer != "base")] | group_by(.layer)[] | "\(.[0].layer): \([.[].name] | join(" "))"'; }
+unmet() { "$kiln" plan "profiles/$1.yaml" --json | jq -r '.services[] | .name as $s | .claims[] | select(.provider == null) | $s + "." + .name + " " + .kind'; }
+fits() { "$kiln" plan "profiles/$1.yaml" --json | jq -e '.budget | .memory <= .machine.memory and .disk <= .machine.disk'; }
+
+same 'minimal: a door, a database, a watch' 'data: postgres
+edge: front
+observability: node-exporter prometheus' "$(holds minimal)"
+same 'devops: its systems with what they claim' 'data: postgres silo valkey
+devops: harbor mail sonarqube terrakube
+edge: keycloak oauth2-proxy traefik
+observability: alertmanager node-exporter prometheus' "$(holds devops)"
+same 'full: six layers, every system' 'ai: ollama qdrant
+data: couchdb mongodb postgres silo valkey
+devops: harbor mail sonarqube terrakube
+edge: keycloak oauth2-proxy traefik
+messaging: kafka ksqldb
+observability: alertmanager alloy grafana loki mimir node-exporter prometheus tempo' "$(holds full)"
+same 'full: every claim is met but those on backups' '' "$(unmet full | grep -v ' backup$')"
+for profile in minimal devops full; do
+    check "$profile fits its machine" fits "$profile"
+done
+
 refused 'no profile' 1 'kiln: error: plan: which profile?
 kiln: hint: kiln plan profiles/core.yaml [--flows | --dns] [--json]' "$kiln" plan
 refused 'a profile that is not there' 6 'kiln: error: open nowhere.yaml: No such file or directory' "$kiln" plan nowhere.yaml

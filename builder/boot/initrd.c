@@ -27,46 +27,33 @@ void kernel_release(struct kernel *k)
 	*k = (struct kernel){0};
 }
 
-static int add_versions(const char *layer, struct strvec *versions, struct err *err)
+int kernel_version(const char *const *lowers, const char *what, char **ret, struct err *err)
 {
-	_cleanup_fd_ int root = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = root < 0 ? -1 : path_open_in(root, "usr/lib/modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_cleanup_strvec_ struct strvec versions = STRVEC_INIT;
 
-	if (root < 0)
-		return err_sys(err, errno, "open %s", layer);
-	if (fd < 0)
-		return 0; /* not every layer has modules */
-	DIR *d = fdopendir(fd);
-	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_name[0] != '.')
-			strvec_add(versions, e->d_name);
-	if (d)
-		closedir(d);
+	if (tree_names(lowers, "usr/lib/modules", "*", &versions, err) < 0)
+		return -1;
+	if (versions.n == 0)
+		return err_set(err, ERR_CONFIG, "%s has no kernel", what);
+	if (versions.n > 1) {
+		_cleanup_free_ char *list = strvec_join(&versions, ", ");
+		return err_set(err, ERR_CONFIG, "%s has %zu kernels: %s", what, versions.n, list);
+	}
+	*ret = xstrdup(versions.v[0]);
 	return 0;
 }
 
 int kernel_find(const char *const *os_lowers, struct kernel *ret, struct err *err)
 {
-	_cleanup_strvec_ struct strvec versions = STRVEC_INIT;
+	_cleanup_free_ char *version = NULL;
 
-	for (const char *const *l = os_lowers; *l; l++)
-		if (add_versions(*l, &versions, err) < 0)
-			return -1;
-	strvec_sort(&versions);
-	strvec_uniq(&versions);
-	if (versions.n == 0) {
-		err_set(err, ERR_CONFIG, "the OS tree has no kernel");
+	if (kernel_version(os_lowers, "the OS tree", &version, err) < 0)
 		return err_hint(err, "`kernel:` of the profile names a firmware set that brings one");
-	}
-	if (versions.n > 1) {
-		_cleanup_free_ char *list = strvec_join(&versions, ", ");
-		return err_set(err, ERR_CONFIG, "the OS tree has %zu kernels: %s", versions.n, list);
-	}
-	_cleanup_free_ char *path = xasprintf("boot/vmlinuz-%s", versions.v[0]);
+	_cleanup_free_ char *path = xasprintf("boot/vmlinuz-%s", version);
 	ret->image = tree_file(os_lowers, path, err);
 	if (!ret->image)
 		return err_wrap(err, "kernel");
-	ret->version = xstrdup(versions.v[0]);
+	ret->version = steal(version);
 	return 0;
 }
 

@@ -13,6 +13,9 @@ struct kernel {
 	char *version; /* "6.12.48+deb13-cloud-amd64" */
 	char *image;   /* host path of its vmlinuz */
 };
+/* The version of the one kernel whose modules or headers lie in a tree, called `what` in errors. The caller frees it.
+ */
+int kernel_version(const char *const *lowers, const char *what, char **ret, struct err *err);
 /* Find the one kernel of the tree; none or several is an error. */
 int kernel_find(const char *const *os_lowers, struct kernel *ret, struct err *err);
 void kernel_release(struct kernel *k);

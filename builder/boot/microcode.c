@@ -2,42 +2,16 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "tree/tools.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <unistd.h>
 
 #define FILE_MAX (64U << 20)
-
-static int list_layer(const char *layer, const char *dir, const char *pattern, struct strvec *names, struct err *err)
-{
-	_cleanup_fd_ int root = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = root < 0 ? -1 : path_open_in(root, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-
-	if (root < 0)
-		return err_sys(err, errno, "open %s", layer);
-	if (fd < 0)
-		return 0; /* not in every layer */
-	DIR *d = fdopendir(fd);
-	for (struct dirent *e; d && (e = readdir(d));)
-		if (fnmatch(pattern, e->d_name, FNM_PERIOD) == 0)
-			strvec_add(names, e->d_name);
-	if (d)
-		closedir(d);
-	return 0;
-}
 
 static int join(const char *const *lowers, const char *pattern, struct strbuf *out, struct err *err)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	_cleanup_free_ char *dir = path_dir(pattern + 1);
 
-	for (const char *const *l = lowers; *l; l++)
-		if (list_layer(*l, dir, path_base(pattern), &names, err) < 0)
-			return -1;
-	strvec_sort(&names);
-	strvec_uniq(&names);
+	if (tree_names(lowers, dir, path_base(pattern), &names, err) < 0)
+		return -1;
 	for (size_t i = 0; i < names.n; i++) {
 		size_t len;
 		_cleanup_free_ char *path = path_join(dir, names.v[i]), *file = tree_file(lowers, path, err);

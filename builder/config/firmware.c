@@ -12,6 +12,15 @@ static const struct field gpu_fields[] = {
 	FIELD(struct gpu_def, mounts, MAP),
 	FIELD_END,
 };
+static const struct field build_fields[] = {
+	FIELD(struct build_def, packages, STRS, .required = true),
+	FIELD(struct build_def, source, SCALAR, .required = true),
+	FIELD(struct build_def, patches, STRS),
+	FIELD(struct build_def, commands, NODE, .required = true),
+	FIELD(struct build_def, modules, STRS, .required = true),
+	FIELD_SELF(struct build_def, self),
+	FIELD_END,
+};
 static const struct field firmware_fields[] = {
 	FIELD_AS("firmware", struct firmware_def, name, IDENT, .required = true),
 	FIELD(struct firmware_def, summary, STR, .required = true),
@@ -23,6 +32,7 @@ static const struct field firmware_fields[] = {
 	FIELD_SUB(struct firmware_def, files, NAMED, struct file_def, tree_file_fields, .any_name = true),
 	FIELD(struct firmware_def, cmdline, STR),
 	FIELD_SUB(struct firmware_def, gpu, PTR, struct gpu_def, gpu_fields),
+	FIELD_SUB(struct firmware_def, build, PTR, struct build_def, build_fields),
 	FIELD_SELF(struct firmware_def, self),
 	FIELD_END,
 };

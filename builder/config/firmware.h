@@ -10,6 +10,15 @@ struct gpu_def {
 	struct ylist classes, load, nodes;
 	struct ymap mounts; /* files of the OS, as a pattern, to a directory of the container */
 };
+/* Modules that are not the kernel's own, built for it from sources in packages. */
+struct build_def {
+	struct ylist packages;	      /* sources, headers of the kernel, compiler */
+	const struct ynode *source;   /* pattern of a directory that they bring */
+	struct ylist patches;	      /* files beside the set */
+	const struct ynode *commands; /* lists of a program and its arguments */
+	struct ylist modules;	      /* files that these make, below a copy of the source */
+	const struct ynode *self;
+};
 struct firmware_def {
 	const char *name, *summary;
 	const char *kernel;	 /* the only flavour with which it makes sense, or NULL */
@@ -20,6 +29,7 @@ struct firmware_def {
 	file_defs files;	 /* for the OS */
 	const char *cmdline;
 	struct gpu_def *gpu;
+	struct build_def *build;
 	const struct ynode *self;
 };
 struct firmware_def *firmware_load(struct arena *arena, const char *path, const char *shown, struct err *err);

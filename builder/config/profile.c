@@ -13,6 +13,9 @@ struct machine_def {
 struct slots_def {
 	uint64_t root, store;
 };
+struct keys_def {
+	const struct ynode *modules;
+};
 struct network_def {
 	const struct ynode *subnet;
 };
@@ -31,6 +34,10 @@ static const struct field machine_fields[] = {
 static const struct field slots_fields[] = {
 	FIELD(struct slots_def, root, SIZE),
 	FIELD(struct slots_def, store, SIZE),
+	FIELD_END,
+};
+static const struct field keys_fields[] = {
+	FIELD(struct keys_def, modules, SCALAR),
 	FIELD_END,
 };
 static const struct field network_fields[] = {
@@ -72,6 +79,7 @@ static const struct field profile_fields[] = {
 	FIELD(struct profile, gpus, NODE),
 	FIELD_SUB(struct profile, machine, STRUCT, struct machine_def, machine_fields),
 	FIELD_SUB(struct profile, slots, STRUCT, struct slots_def, slots_fields),
+	FIELD_SUB(struct profile, keys, STRUCT, struct keys_def, keys_fields),
 	FIELD(struct profile, outputs, IDENTS),
 	FIELD(struct profile, release, BOOL),
 	FIELD_SUB(struct profile_file, network, STRUCT, struct network_def, network_fields),

@@ -30,6 +30,9 @@ struct profile {
 	struct {
 		uint64_t root, store;
 	} slots;
+	struct {
+		const struct ynode *modules; /* a path, or NULL */
+	} keys;
 	bool release;
 	const struct ynode *subnet; /* or NULL */
 	file_defs files;

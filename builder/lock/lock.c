@@ -135,7 +135,7 @@ struct image_sizes lock_image_sizes(const struct lock *l)
 			const struct lock_set *set = &l->sets.v[k];
 			if (str_eq(set->id, "os"))
 				root = set_holds(set, p);
-			else if (!str_eq(set->id, "tools"))
+			else if (!str_eq(set->id, "tools") && !str_starts(set->id, "build/"))
 				store = store || set_holds(set, p);
 		}
 		r.root += root ? p->installed * 1024 / 6 : 0;

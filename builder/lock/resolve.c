@@ -180,6 +180,16 @@ static int take_uris(struct resolver *r, const struct tree_spec *t, struct choic
 	return 0;
 }
 
+/* A name that is like no other may be of a component that the profile does not take. */
+static void hint_components(const struct resolver *r, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	for (size_t i = 0; i < r->a->components.n; i++)
+		strbuf_addf(&b, "%s%s", i ? ", " : "", r->a->components.v[i]);
+	err_hint(err, "of Debian's components the profile takes: %s", strbuf_cstr(&b));
+}
+
 /* apt's words for a wrong name, in ours. */
 static int explain(const struct resolver *r, const struct tree_spec *t, struct err *err)
 {
@@ -194,6 +204,8 @@ static int explain(const struct resolver *r, const struct tree_spec *t, struct e
 		err_set(err, ERR_RESOLVE, "there is no package \"%s\" in %s", name, where);
 		if (near)
 			err_hint(err, "did you mean \"%s\"?", near);
+		else
+			hint_components(r, err);
 	}
 	return err_wrap(err, "tree %s", t->id);
 }
@@ -211,11 +223,11 @@ static int resolve_parent(struct resolver *r, const struct tree_spec *t, struct 
 
 /*
  * What apt is asked for, in the profile's order, on which its choices among alternatives depend. The shared base is a
- * Debian system: it has what every package may count on without naming it.
+ * Debian system: it has what every package may count on without naming it. So has what sources are compiled in.
  */
 static int wanted_names(const struct resolver *r, const struct tree_spec *t, struct strvec *names, struct err *err)
 {
-	if (strcmp(t->id, "base") == 0) {
+	if (strcmp(t->id, "base") == 0 || str_starts(t->id, "build/")) {
 		for (size_t i = 0; i < r->index.all.n; i++)
 			if (r->index.all.v[i].essential)
 				strvec_take(names, xstrndup(r->index.all.v[i].name.s, r->index.all.v[i].name.n));

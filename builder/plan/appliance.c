@@ -134,8 +134,8 @@ static int resolve(struct planner *pl, const char *path, struct err *err)
 		return -1;
 	if (plan_containers(pl, err) < 0 || plan_aliases(pl, err) < 0 || plan_files(pl, err) < 0)
 		return -1;
-	if (plan_firmware(pl, err) < 0 || plan_trees(pl, err) < 0 || plan_gpus(pl, err) < 0 ||
-		plan_derived(pl, err) < 0)
+	if (plan_firmware(pl, err) < 0 || plan_modules(pl, err) < 0 || plan_trees(pl, err) < 0 ||
+		plan_gpus(pl, err) < 0 || plan_derived(pl, err) < 0)
 		return -1;
 	if (plan_secrets(pl, err) < 0 || plan_provision(pl, err) < 0)
 		return -1;

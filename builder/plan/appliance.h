@@ -52,8 +52,8 @@ struct dir_spec {
 
 /* One file tree to compose from Debian packages: the tools, the shared container base, the OS, a container image. */
 struct tree_spec {
-	const char *id;	    /* "tools", "base", "os", "image/SERVICE/CONTAINER" */
-	const char *parent; /* id of the tree below it ("base"), or NULL */
+	const char *id;	    /* "tools", "base", "os", "image/SERVICE/CONTAINER", "build/SET" */
+	const char *parent; /* id of the tree below it ("base", "tools"), or NULL */
 	bool configure;	    /* run maintainer scripts (not for tools) */
 	struct str_list packages;
 	struct file_list seed;	 /* placed before configuration */
@@ -214,6 +214,18 @@ struct saved {
 	const char *user;	    /* NULL: the container's own */
 	uint64_t timeout_ms;
 };
+/* Kernel modules that are built for the image's kernel (`build:` of a firmware set). */
+struct module_build {
+	const char *set;	      /* the firmware set */
+	const struct tree_spec *tree; /* "build/SET": sources, headers and tools */
+	const char *source;	      /* pattern of one directory of it */
+	struct file_list patches;     /* `path`: the name for people */
+	struct {
+		struct str_list *v; /* each a program and its arguments, with ${jobs}, ${kernel}, ${source} */
+		size_t n;
+	} commands;
+	struct str_list modules; /* NAME.ko, or below a directory of the source */
+};
 /* The kind of GPU that the image is for (firmware/gpu-NAME.yaml). */
 struct gpu_unit {
 	const char *name, *summary, *kind, *vendor, *find;
@@ -239,11 +251,16 @@ struct appliance {
 	struct str_list layers;
 	const char *subnet; /* "10.213.0.0/24" */
 	struct str_list ssh_keys;
-	struct str_list outputs;	       /* "raw", "qcow2" */
-	struct str_list firmware;	       /* sets: the kernel's first, then as the profile says */
-	struct str_list firmware_summaries;    /* of these */
-	struct str_list firmware_left_out;     /* further sets that there are */
-	const struct gpu_unit *gpu;	       /* NULL: none */
+	struct str_list outputs;	    /* "raw", "qcow2" */
+	struct str_list firmware;	    /* sets: the kernel's first, then as the profile says */
+	struct str_list firmware_summaries; /* of these */
+	struct str_list firmware_left_out;  /* further sets that there are */
+	const struct gpu_unit *gpu;	    /* NULL: none */
+	struct {
+		struct module_build *v;
+		size_t n;
+	} builds;
+	const char *module_key;		       /* PEM file that signs what is built; NULL: kiln makes one */
 	struct kv_list microcode;	       /* CPU vendor, pattern of files of the OS: early in the initrd */
 	struct str_list kernel_modules;	       /* for the initrd: from firmware sets and kernel flavour */
 	const char *cmdline;		       /* added to the kernel's command line */

@@ -1,4 +1,5 @@
 #include "plan/explain.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "plan/order.h"
 
@@ -119,6 +120,14 @@ static void print_firmware(const struct appliance *a, struct strbuf *b)
 	for (size_t i = 0; i < a->firmware_left_out.n; i++)
 		strbuf_addf(b, "%s%s%s", i ? ", " : "  left out: ", a->firmware_left_out.v[i],
 			i + 1 == a->firmware_left_out.n ? "\n" : "");
+	for (size_t i = 0; i < a->builds.n; i++) {
+		const struct module_build *d = &a->builds.v[i];
+		strbuf_addf(b, "  %s builds", d->set);
+		for (size_t k = 0; k < d->modules.n; k++)
+			strbuf_addf(b, "%s %s", k ? "," : "", path_base(d->modules.v[k]));
+		strbuf_addf(b, " for the kernel, from %s, signed with %s\n", d->source,
+			a->module_key ? a->module_key : "a key of this cache");
+	}
 	for (size_t i = 0; i < a->containers.n; i++) {
 		const struct container *c = &a->containers.v[i];
 		_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;

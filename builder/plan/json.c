@@ -152,6 +152,11 @@ static json_t *budget_json(const struct appliance *a)
 	return j;
 }
 
+static json_t *build_json(const struct module_build *b)
+{
+	return json_pack("{s:s, s:s, s:o}", "set", b->set, "source", b->source, "modules", strings(&b->modules));
+}
+
 static json_t *gpu_json(const struct appliance *a)
 {
 	if (!a->gpu)
@@ -200,7 +205,8 @@ json_t *appliance_json(const struct appliance *a)
 	json_object_set_new(j, "provision", ARRAY_OF(a->provisions, provision_json));
 	json_object_set_new(j, "trees", ARRAY_OF(a->trees, tree_json));
 	json_object_set_new(j, "firmware",
-		json_pack("{s:o, s:o}", "sets", strings(&a->firmware), "left_out", strings(&a->firmware_left_out)));
+		json_pack("{s:o, s:o, s:o}", "sets", strings(&a->firmware), "left_out", strings(&a->firmware_left_out),
+			"builds", ARRAY_OF(a->builds, build_json)));
 	json_object_set_new(j, "gpu", gpu_json(a));
 	if (a->models.n)
 		json_object_set_new(j, "models", ARRAY_OF(a->models, model_json));

@@ -153,8 +153,8 @@ struct psvc *svc_find(const struct planner *pl, const char *name);
 long svc_container(const struct psvc *svc, const char *name);
 void svc_instances(const struct planner *pl, const struct psvc *svc, long container, struct value *ret);
 
-/* containers.c, aliases.c, trees.c, firmware.c, gpus.c, derived.c, secrets.c, provision.c, flows.c, publish.c, saves.c,
- * order.c, budget.c
+/* containers.c, aliases.c, trees.c, firmware.c, modules.c, gpus.c, derived.c, secrets.c, provision.c, flows.c,
+ * publish.c, saves.c, order.c, budget.c
  */
 int plan_instances(struct planner *pl, struct err *err);  /* names and addresses */
 int plan_containers(struct planner *pl, struct err *err); /* what is in them, but for ... */
@@ -162,7 +162,8 @@ int plan_aliases(struct planner *pl, struct err *err);	  /* ... further names ..
 int plan_files(struct planner *pl, struct err *err);	  /* ... and files, whose templates may ask for all of that */
 int plan_trees(struct planner *pl, struct err *err);
 int plan_firmware(struct planner *pl, struct err *err);
-int plan_gpus(struct planner *pl, struct err *err); /* who gets which */
+int plan_modules(struct planner *pl, struct err *err); /* those that the sets build, and their key */
+int plan_gpus(struct planner *pl, struct err *err);    /* who gets which */
 /* The GPU unit of a set that has one. */
 const struct gpu_unit *gpu_unit_of(struct planner *pl, const char *name, const struct firmware_def *d);
 int plan_derived(struct planner *pl, struct err *err);

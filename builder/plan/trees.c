@@ -122,13 +122,37 @@ static int add_images(struct planner *pl, struct err *err)
 	return 0;
 }
 
+/*
+ * What modules are built from and with stands on the tools, so that these stay the same in every appliance. No
+ * package's scripts run in there, and one of the alternatives that they would choose is what a kernel's Makefile needs.
+ */
+static int add_builds(struct planner *pl, struct err *err)
+{
+	struct appliance *a = pl->a;
+	struct scope s = {.pl = pl};
+	static struct kv awk[] = {{.key = "/usr/bin/awk", .value = "mawk"}};
+	size_t k = 0;
+	for (size_t i = 0; i < pl->n_firmware; i++) {
+		if (!pl->firmware[i]->build)
+			continue;
+		struct tree_spec *t = &a->trees.v[a->trees.n++];
+		t->id = arena_printf(pl->arena, "build/%s", pl->firmware[i]->name);
+		t->parent = "tools";
+		t->links = (struct kv_list){awk, ARRAY_SIZE(awk)};
+		a->builds.v[k++].tree = t;
+		if (add_texts(&s, &pl->firmware[i]->build->packages, "packages", &t->packages, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int plan_trees(struct planner *pl, struct err *err)
 {
 	struct appliance *a = pl->a;
 	size_t images = 0;
 	for (size_t i = 0; i < pl->n_svcs; i++)
 		images += pl->svcs[i].def->containers.n;
-	a->trees.v = arena_alloc(pl->arena, (3 + images + 1) * sizeof *a->trees.v);
+	a->trees.v = arena_alloc(pl->arena, (3 + images + a->builds.n + 1) * sizeof *a->trees.v);
 	a->trees.n = 3;
 	struct tree_spec *tools = &a->trees.v[0], *base = &a->trees.v[1], *os = &a->trees.v[2];
 	tools->id = "tools";
@@ -145,5 +169,5 @@ int plan_trees(struct planner *pl, struct err *err)
 	}
 	if (add_profile(pl, os, err) < 0)
 		return -1;
-	return add_images(pl, err);
+	return add_images(pl, err) < 0 ? -1 : add_builds(pl, err);
 }

@@ -137,6 +137,10 @@ static const char *add_tree(struct spdx *d, const struct lock_set *s)
 		document_relate(d, APPLIANCE_ID, "CONTAINS", id);
 	} else if (str_eq(s->id, "base")) {
 		json_object_set_new(p, "summary", json_string("First layer of all images that are composed"));
+	} else if (str_starts(s->id, "build/")) {
+		json_object_set_new(
+			p, "summary", json_string("What modules of the image's kernel are built from and with"));
+		document_relate(d, id, "BUILD_TOOL_OF", APPLIANCE_ID);
 	} else {
 		json_object_set_new(p, "summary",
 			json_string("What images are made with. Of it the image holds systemd-boot with its EFI stub, "

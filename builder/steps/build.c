@@ -22,6 +22,7 @@ struct build {
 	const struct build_opts *o;
 	struct graph g;
 	struct trees trees;
+	struct modules modules;
 	struct upstreams upstreams;
 	struct image_steps image;
 	struct users users;
@@ -74,6 +75,8 @@ static int run_trees(struct build *b, struct err *err)
 		vec_push(&goals, b->upstreams.v[i].index);
 	for (size_t i = 0; i < b->upstreams.n_derived; i++)
 		vec_push(&goals, b->upstreams.derived[i].layer);
+	if (b->modules.layer)
+		vec_push(&goals, b->modules.layer);
 	vec_push(&goals, b->image.init);
 	vec_push(&goals, b->image.agent);
 	vec_push(&goals, (struct step *)NULL);
@@ -152,6 +155,8 @@ static int set_version(struct build *b, struct err *err)
 	for (size_t i = 0; i < b->upstreams.n_derived; i++)
 		hash_field(h, b->upstreams.derived[i].layer->key);
 	models_need(b->l, h);
+	if (b->modules.layer)
+		hash_field(h, b->modules.layer->key);
 	hash_field(h, b->image.init->key);
 	hash_field(h, b->image.agent->key);
 	hash_end(h, hex);
@@ -218,7 +223,7 @@ static int read_sizes(const struct build *b, struct image_sizes *ret, struct err
 }
 
 /* The steps up to the trees and programs: their keys are known from the lock and the profile. */
-static int prepare(struct build *b, struct err *err)
+static int prepare(struct build *b, bool look_only, struct err *err)
 {
 	if (trees_add(&b->g, &b->trees, b->a, b->l, b->o->cache, err) < 0)
 		return -1;
@@ -226,10 +231,12 @@ static int prepare(struct build *b, struct err *err)
 	if (!tools || !trees_find(&b->trees, "os"))
 		return err_set(err, ERR_CONFIG, "%s: no service brings the tree \"%s\" (overlays/base is missing)",
 			b->a->file, tools ? "os" : "tools");
-	if (upstreams_add(&b->g, &b->upstreams, b->a, b->l, b->o->cache, err) < 0)
+	if (modules_add(&b->g, &b->modules, b->a, &b->trees, b->o->cache, !look_only, err) < 0 ||
+		upstreams_add(&b->g, &b->upstreams, b->a, b->l, b->o->cache, err) < 0)
 		return -1;
 	b->image.a = b->a;
 	b->image.trees = &b->trees;
+	b->image.modules = &b->modules;
 	b->image.upstreams = &b->upstreams;
 	b->image.facts.epoch = b->l->epoch;
 	b->image.facts.user = users_find;
@@ -239,6 +246,7 @@ static int prepare(struct build *b, struct err *err)
 		return -1;
 	graph_place(&b->g);
 	trees_paths(&b->trees);
+	modules_paths(&b->modules);
 	b->image.tools = (struct tools){.lowers = tools->own, .epoch = b->l->epoch};
 	return 0;
 }
@@ -248,7 +256,7 @@ static int build(struct build *b, struct build_result *ret, struct err *err)
 	struct image_sizes sizes = lock_image_sizes(b->l);
 	uint64_t disk;
 
-	if (prepare(b, err) < 0 || (!b->o->trees_only && appliance_disk(b->a, &sizes, &disk, err) < 0))
+	if (prepare(b, false, err) < 0 || (!b->o->trees_only && appliance_disk(b->a, &sizes, &disk, err) < 0))
 		return -1;
 	if (run_trees(b, err) < 0 || set_version(b, err) < 0 || run_parts(b, err) < 0)
 		return -1;
@@ -259,7 +267,7 @@ static int build(struct build *b, struct build_result *ret, struct err *err)
 
 static int look(struct build *b, struct image_sizes *ret, struct err *err)
 {
-	if (prepare(b, err) < 0)
+	if (prepare(b, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->g.steps.n; i++)
 		if (!b->g.steps.v[i]->cached)
@@ -276,6 +284,7 @@ static void release(struct build *b)
 	image_steps_release(&b->image);
 	graph_release(&b->g);
 	upstreams_release(&b->upstreams);
+	modules_release(&b->modules);
 	trees_release(&b->trees);
 	strvec_release(&b->hashed);
 	free(b->version);

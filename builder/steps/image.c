@@ -78,7 +78,8 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 		return -1;
 	if (symlink("../lib/kiln/kiln-agent", link) < 0) /* for people: units name the program itself */
 		return err_sys(err, errno, "make link %s", link);
-	const char *const overlays[] = {placed, wired, NULL};
+	_cleanup_free_ char *modules = s->modules->layer ? step_path(s->modules->layer, "tree") : NULL;
+	const char *const overlays[] = {placed, wired, modules, NULL};
 	struct squash_opts opts = {
 		.tools = s->tools.lowers, .out = out, .epoch = s->trees->epoch, .release = s->a->release};
 	struct squash_stat stat;
@@ -157,13 +158,13 @@ static int make_store(const struct step *step, const char *dir, struct err *err)
 static int make_initrd(const struct step *step, const char *dir, struct err *err)
 {
 	const struct image_steps *s = step->arg;
-	const struct tree_step *os = trees_find(s->trees, "os");
+	const char *const *os = s->modules->os;
 	_cleanup_free_ char *init = step_path(s->init, "program"), *out = path_join(dir, "initrd");
 	_cleanup_kernel_ struct kernel k = {0};
 
-	if (kernel_find(os->all, &k, err) < 0)
+	if (kernel_find(os, &k, err) < 0)
 		return -1;
-	struct initrd_spec spec = {.os_lowers = os->all,
+	struct initrd_spec spec = {.os_lowers = os,
 		.kernel = k.version,
 		.init = init,
 		.microcode = &s->a->microcode,
@@ -292,6 +293,7 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	s->root = add(g, "root", "OS root file system", s, ROOT_VERSION, &h, make_root);
 	step_needs(s->root, h, tools);
 	step_needs(s->root, h, os);
+	step_needs(s->root, h, s->modules->layer);
 	step_needs(s->root, h, s->agent);
 	hash_field(h, wired);
 	hash_field_u64(h, s->a->release);
@@ -302,6 +304,7 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	s->initrd = add(g, "initrd", "initrd", s, INITRD_VERSION, &h, make_initrd);
 	step_needs(s->initrd, h, tools);
 	step_needs(s->initrd, h, os);
+	step_needs(s->initrd, h, s->modules->layer);
 	step_needs(s->initrd, h, s->init);
 	hash_field_u64(h, s->a->release);
 	for (size_t i = 0; i < s->a->kernel_modules.n; i++)

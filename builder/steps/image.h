@@ -2,6 +2,7 @@
 #pragma once
 #include "plan/appliance.h"
 #include "steps/graph.h"
+#include "steps/modules.h"
 #include "steps/trees.h"
 #include "steps/upstream.h"
 #include "tree/tools.h"
@@ -10,6 +11,7 @@
 struct image_steps {
 	const struct appliance *a;
 	struct trees *trees;
+	struct modules *modules;
 	struct upstreams *upstreams;
 	struct tools tools;
 	struct wire_facts facts;

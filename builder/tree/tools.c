@@ -2,8 +2,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/vec.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,4 +90,32 @@ char *tree_file(const char *const *lowers, const char *path, struct err *err)
 	}
 	err_set(err, ERR_RESOLVE, "/%s: no such file in the tree", path);
 	return NULL;
+}
+
+static int add_names(const char *layer, const char *dir, const char *pattern, struct strvec *names, struct err *err)
+{
+	_cleanup_fd_ int root = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = root < 0 ? -1 : path_open_in(root, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+	if (root < 0)
+		return err_sys(err, errno, "open %s", layer);
+	if (fd < 0)
+		return 0; /* not in every layer */
+	DIR *d = fdopendir(fd);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (fnmatch(pattern, e->d_name, FNM_PERIOD) == 0)
+			strvec_add(names, e->d_name);
+	if (d)
+		closedir(d);
+	return 0;
+}
+
+int tree_names(const char *const *lowers, const char *dir, const char *pattern, struct strvec *names, struct err *err)
+{
+	for (; *lowers; lowers++)
+		if (add_names(*lowers, dir, pattern, names, err) < 0)
+			return -1;
+	strvec_sort(names);
+	strvec_uniq(names);
+	return 0;
 }

@@ -40,3 +40,8 @@ void tools_workdir_remove(char **dir);
  * what).
  */
 char *tree_file(const char *const *lowers, const char *path, struct err *err);
+/*
+ * Names in a directory of a layered tree that match a pattern (fnmatch(3); a dot at the begin must be said), in
+ * `names`, sorted, each once. A directory that no layer has is empty.
+ */
+int tree_names(const char *const *lowers, const char *dir, const char *pattern, struct strvec *names, struct err *err);

@@ -91,11 +91,16 @@ int agent_write(const char *path, const void *data, size_t len, unsigned mode, s
 
 int agent_publish(const char *path, const json_t *j, struct err *err)
 {
+	return agent_publish_mode(path, j, 0600, err);
+}
+
+int agent_publish_mode(const char *path, const json_t *j, unsigned mode, struct err *err)
+{
 	_cleanup_free_ char *dir = path_dir(path), *text = json_compact(j);
 	if (path_mkdirs(dir, err) < 0)
 		return -1;
 	_cleanup_free_ char *tmp = xasprintf("%s.%d", path, (int)getpid());
-	_cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
 	if (fd < 0)
 		return err_sys(err, errno, "%s", tmp);
 	if (fd_write_all(fd, text, strlen(text)) < 0 || rename(tmp, path) < 0) {

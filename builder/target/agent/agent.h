@@ -34,8 +34,10 @@ void agent_sleep(uint64_t ms);
 int agent_write(const char *path, const void *data, size_t len, unsigned mode, struct err *err);
 /* The directories of STATE that only root may enter. */
 int agent_private_dirs(const struct agent *a, struct err *err);
-/* Write a JSON file under /run for other processes to read: atomic, not synced. */
+/* Write a JSON file under /run for root's other processes to read: atomic, not synced. */
 int agent_publish(const char *path, const json_t *j, struct err *err);
+/* The same with another mode than 0600, less umask. */
+int agent_publish_mode(const char *path, const json_t *j, unsigned mode, struct err *err);
 /* Whether an identifier can be used as a relative path: no empty, "." or ".." part, no control characters. */
 bool agent_id_ok(const char *id);
 

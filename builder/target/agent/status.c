@@ -1,8 +1,9 @@
-/* `status [--json] [--full] | --follow [--secrets]`, `ready [--check]`. */
+/* `status [--json] [--full] | --follow [--secrets] | --publish DIR`, `ready [--check]`. */
 #include "target/agent/status.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "target/agent/publish.h"
 #include "target/agent/show.h"
 
 static int put(const char *text, struct err *err)
@@ -42,6 +43,8 @@ int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 	bool json = false;
 	if (argc > 1 && argc < 4 && str_eq(argv[1], "--follow") && (argc == 2 || str_eq(argv[2], "--secrets")))
 		return follow(a, argc == 3, err);
+	if (argc == 3 && str_eq(argv[1], "--publish"))
+		return publish_for_ever(a, argv[2], err);
 	_cleanup_json_ json_t *status = status_core(a);
 	status_details(a, status);
 	for (int i = 1; i < argc; i++) {

@@ -1,0 +1,237 @@
+#include "target/agent/publish.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "target/agent/status.h"
+#include "target/agent/text.h"
+#include <inttypes.h>
+#include <sys/utsname.h>
+
+enum { TICK_MS = 1000, BEAT_MS = 5000, DETAILS_MS = 30000, TROUBLE_MS = 10000, UNITS_MAX = 8, LINES_MAX = 16 << 10 };
+
+static const char *str_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+/* A text from elsewhere as JSON: plain, secrets masked. */
+static json_t *masked(const char *text, const struct strvec *masks)
+{
+	_cleanup_free_ char *clean = text_mask(text, masks);
+	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
+	strbuf_add_plain(&plain, clean);
+	return json_string(strbuf_cstr(&plain));
+}
+
+/* A program's output may follow in the next lines. */
+static void first_line(json_t *o, const char *key, const struct strvec *masks)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+	if (!text)
+		return;
+	_cleanup_free_ char *line = xstrndup(text, strcspn(text, "\n"));
+	json_object_set_new(o, key, masked(line, masks));
+}
+
+static void first_lines(json_t *list, const char *key, const struct strvec *masks)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		first_line(json_array_get(list, i), key, masks);
+}
+
+json_t *publish_memory(const char *meminfo)
+{
+	uint64_t total = 0, available = 0;
+	const char *t = strstr(meminfo, "MemTotal:"), *v = strstr(meminfo, "MemAvailable:");
+	if (!t || !v || sscanf(t, "MemTotal: %" SCNu64, &total) != 1 ||
+		sscanf(v, "MemAvailable: %" SCNu64, &available) != 1)
+		return json_null();
+	return json_pack("{s:I, s:I}", "size", (json_int_t)(total * 1024), "available", (json_int_t)(available * 1024));
+}
+
+static json_t *host(void)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	struct utsname u;
+	_cleanup_free_ char *meminfo = path_read("/proc/meminfo", 1 << 16, NULL, &ignored);
+	return json_pack("{s:s, s:o}", "kernel", uname(&u) == 0 ? u.release : "", "memory",
+		meminfo ? publish_memory(meminfo) : json_null());
+}
+
+static json_t *images(const struct agent *a)
+{
+	json_t *out = json_array(), *list = json_object_get(a->m.root, "containers");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *c = json_array_get(list, i);
+		if (*str_of(c, "image"))
+			json_array_append_new(out, json_pack("{s:s, s:s}", "name", str_of(c, "name"), "image",
+							   str_of(c, "image")));
+	}
+	return out;
+}
+
+/* A member of the machine file that is an array, as it is there. */
+static json_t *listed(const struct agent *a, const char *key)
+{
+	json_t *list = json_object_get(a->m.root, key);
+	return json_is_array(list) ? json_incref(list) : json_array();
+}
+
+void publish_open(const struct agent *a, json_t *status)
+{
+	_cleanup_strvec_ struct strvec masks = STRVEC_INIT;
+	json_t *services = json_object_get(status, "services"), *steps = json_object_get(status, "provision");
+	text_mask_all(a, &masks);
+	for (size_t i = 0; i < json_array_size(services); i++)
+		first_lines(json_object_get(json_array_get(services, i), "containers"), "reason", &masks);
+	for (size_t i = 0; i < json_array_size(steps); i++)
+		json_object_del(json_array_get(steps, i), "answer");
+	first_lines(json_object_get(status, "problems"), "why", &masks);
+	first_lines(json_object_get(json_object_get(status, "backup"), "items"), "error", &masks);
+	json_object_set_new(status, "host", host());
+	json_object_set_new(status, "images", images(a));
+	json_object_set_new(status, "links", listed(a, "links"));
+	json_object_set_new(status, "models", listed(a, "models"));
+}
+
+/* In trouble, or starting for so long that people ask why. */
+static bool is_worth_a_look(const json_t *c)
+{
+	uint64_t since = (uint64_t)json_integer_value(json_object_get(c, "since_ms")), now = agent_ms();
+	return str_eq(str_of(c, "health"), "unhealthy") ||
+	       (str_eq(str_of(c, "health"), "starting") && now > since && now - since > TROUBLE_MS);
+}
+
+static void container_logs(
+	const json_t *status, const struct strvec *masks, char *(*lines)(const char *unit), json_t *out)
+{
+	const json_t *services = json_object_get(status, "services");
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *list = json_object_get(json_array_get(services, i), "containers");
+		for (size_t k = 0; k < json_array_size(list) && json_array_size(out) < UNITS_MAX; k++) {
+			const json_t *c = json_array_get(list, k);
+			_cleanup_free_ char *text = is_worth_a_look(c) ? lines(str_of(c, "unit")) : NULL;
+			if (text && *text)
+				json_array_append_new(out, json_pack("{s:s, s:o}", "name", str_of(c, "name"), "lines",
+								   masked(text, masks)));
+		}
+	}
+}
+
+json_t *publish_logs(const struct agent *a, const json_t *status, char *(*lines)(const char *unit))
+{
+	_cleanup_strvec_ struct strvec masks = STRVEC_INIT;
+	json_t *steps = json_array(), *units = json_array(), *wrong = json_array();
+	const json_t *all = json_object_get(status, "provision"), *problems = json_object_get(status, "problems");
+	text_mask_all(a, &masks);
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *p = json_array_get(all, i);
+		if (*str_of(p, "answer"))
+			json_array_append_new(steps, json_pack("{s:s, s:o}", "id", str_of(p, "id"), "answer",
+							     masked(str_of(p, "answer"), &masks)));
+	}
+	container_logs(status, &masks, lines, units);
+	for (size_t i = 0; i < json_array_size(problems); i++) {
+		const json_t *p = json_array_get(problems, i);
+		if (strchr(str_of(p, "why"), '\n')) /* the first line is in the status */
+			json_array_append_new(wrong, json_pack("{s:s, s:o}", "what", str_of(p, "what"), "why",
+							     masked(str_of(p, "why"), &masks)));
+	}
+	return json_pack("{s:o, s:o, s:o}", "provision", steps, "containers", units, "problems", wrong);
+}
+
+static char *journal(const char *unit)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	struct strbuf out = STRBUF_INIT;
+	const char *const argv[] = {
+		"journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=20", "--unit", unit, NULL};
+	if (proc_run(argv, &(struct proc_opts){.capture = &out, .timeout_ms = 10000}, &ignored) < 0 || !out.len) {
+		strbuf_release(&out);
+		return NULL;
+	}
+	size_t from = out.len > LINES_MAX ? out.len - LINES_MAX : 0;
+	while (out.s[from] && (out.s[from] & 0xc0) == 0x80) /* not in the middle of a character */
+		from++;
+	char *text = xstrdup(out.s + from);
+	strbuf_release(&out);
+	return text;
+}
+
+/* What asks other programs is asked now and then, and whenever the state changes; the last answers hold meanwhile. */
+struct publisher {
+	const struct agent *a;
+	const char *dir;
+	json_t *details, *next; /* next: when backups are made */
+	char *state, *essence;
+	uint64_t details_ms, written_ms;
+};
+
+static void details(struct publisher *p, json_t *status)
+{
+	static const char *const keys[] = {"certificates", "refusals", "boot", "overlap"};
+	if (!p->details || agent_ms() - p->details_ms > DETAILS_MS || !str_eq(p->state, str_of(status, "state"))) {
+		_cleanup_json_ json_t *whole = json_deep_copy(status);
+		status_details(p->a, whole);
+		json_decref(p->details);
+		p->details = json_object();
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			json_object_set(p->details, keys[i], json_object_get(whole, keys[i]));
+		p->details_ms = agent_ms();
+		json_decref(p->next);
+		p->next = json_incref(json_object_get(json_object_get(whole, "backup"), "next"));
+		free(p->state);
+		p->state = xstrdup(str_of(status, "state"));
+	}
+	json_object_update(status, p->details);
+	if (p->next)
+		json_object_set(json_object_get(status, "backup"), "next", p->next);
+}
+
+static char *essence(const json_t *status)
+{
+	_cleanup_json_ json_t *copy = json_copy((json_t *)status);
+	json_object_del(copy, "uptime_ms");
+	json_object_del(copy, "disk");
+	return json_compact(copy);
+}
+
+static int put(const struct publisher *p, const char *name, json_t *j, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(p->dir, name);
+	struct timespec t;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	json_object_set_new(j, "published_ms",
+		json_integer((json_int_t)t.tv_sec * 1000 + (json_int_t)(t.tv_nsec / 1000000)));
+	return agent_publish_mode(path, j, 0644, err); /* who may enter the directory reads it */
+}
+
+static int tick(struct publisher *p, struct err *err)
+{
+	_cleanup_json_ json_t *status = status_core(p->a);
+	_cleanup_free_ char *now = essence(status);
+	if (p->essence && str_eq(now, p->essence) && agent_ms() - p->written_ms < BEAT_MS)
+		return 0;
+	free(p->essence);
+	p->essence = steal(now);
+	p->written_ms = agent_ms();
+	_cleanup_json_ json_t *logs = publish_logs(p->a, status, journal);
+	details(p, status);
+	publish_open(p->a, status);
+	return put(p, "logs.json", logs, err) < 0 ? -1 : put(p, "status.json", status, err);
+}
+
+int publish_for_ever(const struct agent *a, const char *dir, struct err *err)
+{
+	struct publisher p = {.a = a, .dir = dir};
+	if (path_mkdirs(dir, err) < 0)
+		return -1;
+	for (;; agent_sleep(TICK_MS)) {
+		_cleanup_err_ struct err why = ERR_INIT;
+		/* A full /run is no reason to end: it is tried again. */
+		if (tick(&p, &why) < 0)
+			log_warn("%s", why.msg);
+	}
+}

@@ -103,7 +103,7 @@ $(B)/libagent.a: $(filter-out %/main.o,$(AGENT_OBJ))
 agent: $(B)/kiln-agent
 $(B)/kiln-agent: $(B)/builder/target/agent/main.o $(B)/libagent.a $(B)/libkiln.a
 	@echo "  LD      $@"
-	$(Q)$(CC) -o $@ $^ $(ALL_LIBS) $(LDFLAGS)
+	$(Q)$(CC) -o $@ $^ -lmicrohttpd $(ALL_LIBS) $(LDFLAGS)
 
 $(B)/builder/tree/shortcuts.o: builder/tree/deb-systemd-helper.sh
 
@@ -111,7 +111,7 @@ $(B)/builder/tree/shortcuts.o: builder/tree/deb-systemd-helper.sh
 $(B)/unit/%: builder/tests/unit/%.c $(B)/libagent.a $(B)/libkiln.a
 	@echo "  TEST    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libagent.a $(B)/libkiln.a -lcmocka $(ALL_LIBS) $(LDFLAGS)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libagent.a $(B)/libkiln.a -lcmocka -lmicrohttpd $(ALL_LIBS) $(LDFLAGS)
 
 # Programs for the test scripts.
 $(B)/tools/%: builder/tests/tools/%.c $(B)/libkiln.a

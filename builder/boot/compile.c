@@ -14,7 +14,8 @@ const struct target_program target_init = {.name = "init", .shared = init_shared
 static const char *const agent_shared[] = {"base/err.c", "base/filter.c", "base/hash.c", "base/json.c", "base/log.c",
 	"base/mem.c", "base/path.c", "base/plain.c", "base/proc.c", "base/progress.c", "base/str.c", "base/strvec.c",
 	NULL};
-static const char *const agent_libs[] = {"-lcurl", "-lcrypto", "-ljansson", "-lcrypt", "-lpthread", NULL};
+static const char *const agent_libs[] = {
+	"-lcurl", "-lcrypto", "-ljansson", "-lmicrohttpd", "-lcrypt", "-lpthread", NULL};
 static const char *const agent_cflags[] = {"-include", "base/banned.h", NULL};
 const struct target_program target_agent = {
 	.name = "agent", .shared = agent_shared, .cflags = agent_cflags, .libs = agent_libs};

@@ -51,6 +51,7 @@ int cmd_watch(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_wait(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_ready(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_status(struct agent *a, int argc, char **argv, struct err *err);
+int cmd_page(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_report(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_backup(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_restore(struct agent *a, int argc, char **argv, struct err *err);

@@ -6,33 +6,38 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+enum {
+	SHOWN = 1, /* its failure is shown in the status until it succeeds */
+	ALONE = 2, /* it wants nothing of the machine, not even the machine file */
+};
 struct command {
 	const char *name;
 	int (*run)(struct agent *a, int argc, char **argv, struct err *err);
-	bool problem; /* its failure is shown in the status until it succeeds */
+	unsigned flags;
 	int arguments_max;
 	const char *arguments, *summary;
 };
 
 static const struct command commands[] = {
-	{"secrets", cmd_secrets, true, 0, "", "create missing secrets, the CA and its certificates"},
-	{"network", cmd_network, true, 0, "", "write the addresses of this machine's containers"},
-	{"firewall", cmd_firewall, true, 0, "", "load the tables of allowed flows"},
-	{"render", cmd_render, true, 1, "[CONTAINER]", "write files and environments into /run"},
-	{"provision", cmd_provision, false, 1, "ID", "run the steps of one provision that are not done"},
-	{"gpu", cmd_gpu, true, 2, "[--json | show | --root DIR]",
+	{"secrets", cmd_secrets, SHOWN, 0, "", "create missing secrets, the CA and its certificates"},
+	{"network", cmd_network, SHOWN, 0, "", "write the addresses of this machine's containers"},
+	{"firewall", cmd_firewall, SHOWN, 0, "", "load the tables of allowed flows"},
+	{"render", cmd_render, SHOWN, 1, "[CONTAINER]", "write files and environments into /run"},
+	{"provision", cmd_provision, 0, 1, "ID", "run the steps of one provision that are not done"},
+	{"gpu", cmd_gpu, SHOWN, 2, "[--json | show | --root DIR]",
 		"find GPUs, write what podman reads of them; show them"},
-	{"watch", cmd_watch, false, 0, "", "probe all containers; restart what stays unhealthy"},
-	{"wait", cmd_wait, false, 3, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
-	{"ready", cmd_ready, false, 1, "[--check]", "until everything is healthy and provisioned"},
-	{"status", cmd_status, false, 2, "[--json] [--full] | --follow [--secrets] | --publish DIR",
+	{"watch", cmd_watch, 0, 0, "", "probe all containers; restart what stays unhealthy"},
+	{"wait", cmd_wait, 0, 3, "CONTAINER [PID [TIMEOUT-MS]]", "until a container is healthy"},
+	{"ready", cmd_ready, 0, 1, "[--check]", "until everything is healthy and provisioned"},
+	{"status", cmd_status, 0, 2, "[--json] [--full] | --follow [--secrets] | --publish DIR",
 		"show the state of everything; write it for the page"},
-	{"report", cmd_report, false, 0, "", "send the status to the host"},
-	{"backup", cmd_backup, false, 64, "[--list] [SERVICE...]", "save what services keep; show what is saved"},
-	{"restore", cmd_restore, false, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},
-	{"certificate", cmd_certificate, false, 4, "install CERT KEY | remove | show",
+	{"page", cmd_page, ALONE, 12, "[--port N] [--metrics N] ...", "serve the appliance's page, in a container"},
+	{"report", cmd_report, 0, 0, "", "send the status to the host"},
+	{"backup", cmd_backup, 0, 64, "[--list] [SERVICE...]", "save what services keep; show what is saved"},
+	{"restore", cmd_restore, 0, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},
+	{"certificate", cmd_certificate, 0, 4, "install CERT KEY | remove | show",
 		"the site's own certificate at the front door"},
-	{"renew", cmd_renew, true, 0, "", "renew certificates that near their end"},
+	{"renew", cmd_renew, SHOWN, 0, "", "renew certificates that near their end"},
 };
 
 static int usage(FILE *to)
@@ -69,7 +74,7 @@ static void print_error(const struct err *err)
 static void keep_problem(const struct agent *a, const struct command *c, int argc, char **argv, const char *msg)
 {
 	_cleanup_free_ char *what = argc > 1 ? xasprintf("%s %s", c->name, argv[1]) : xstrdup(c->name);
-	if (c->problem && !strchr(what, '/'))
+	if ((c->flags & SHOWN) && !strchr(what, '/'))
 		status_problem(a, what, msg);
 }
 
@@ -94,9 +99,9 @@ int main(int argc, char **argv)
 	if (!c || argc - optind - 1 > c->arguments_max)
 		return usage(stderr);
 	umask(022);
-	struct agent a;
+	struct agent a = {0};
 	_cleanup_err_ struct err err = ERR_INIT;
-	int rc = agent_init(&a, conf, state, run, &err);
+	int rc = c->flags & ALONE ? 0 : agent_init(&a, conf, state, run, &err);
 	if (rc == 0) {
 		rc = c->run(&a, argc - optind, argv + optind, &err);
 		keep_problem(&a, c, argc - optind, argv + optind, rc < 0 ? err.msg : NULL);

@@ -18,9 +18,11 @@ static const char style[] =
 	"a,summary{display:inline-block;min-height:1.75rem}"
 	":focus-visible{outline:3px solid var(--link);outline-offset:2px}"
 	"ul{list-style:none;margin:0;padding:0}"
-	"li{border:1px solid var(--line);border-radius:.5rem;background:var(--card);padding:.5rem .75rem;margin:.25rem 0}"
+	"li{border:1px solid var(--line);border-radius:.5rem;background:var(--card);padding:.5rem .75rem;margin:.25rem "
+	"0}"
 	".soft{color:var(--soft)}.healthy,.done,.ready{color:var(--good)}"
-	".starting,.running,.waiting,.unknown{color:var(--wait)}.unhealthy,.failed,.degraded,.disk-full,.bad{color:var(--bad)}"
+	".starting,.running,.waiting,.unknown{color:var(--wait)}.unhealthy,.failed,.degraded,.disk-full,.bad{color:var("
+	"--bad)}"
 	"b{font-weight:600}progress{width:100%;height:1rem;accent-color:var(--link)}"
 	"pre{margin:.25rem 0;padding:.5rem;border:1px solid var(--line);white-space:pre-wrap;font-size:.85rem}"
 	"dl{display:grid;grid-template-columns:minmax(7rem,auto) 1fr;gap:.25rem 1rem;margin:0}dt{color:var(--soft)}"
@@ -32,7 +34,8 @@ static const char style[] =
  */
 static const char script[] =
 	"(()=>{const get=(d,s)=>d.querySelector(s);"
-	"const put=(d,s)=>{const a=get(document,s),b=get(d,s);if(a&&b&&a.innerHTML!==b.innerHTML)a.innerHTML=b.innerHTML};"
+	"const put=(d,s)=>{const "
+	"a=get(document,s),b=get(d,s);if(a&&b&&a.innerHTML!==b.innerHTML)a.innerHTML=b.innerHTML};"
 	"async function again(){try{const r=await fetch(location.pathname,{cache:'no-store',redirect:'manual'});"
 	"if(r.type==='opaqueredirect'){location.reload();return}"
 	"if(r.ok){const d=new DOMParser().parseFromString(await r.text(),'text/html');"
@@ -59,7 +62,8 @@ char *page_policy(void)
 	source(&b, style);
 	strbuf_adds(&b, "; script-src");
 	source(&b, script);
-	strbuf_adds(&b, "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+	strbuf_adds(
+		&b, "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	return strbuf_steal(&b);
 }
 
@@ -79,8 +83,9 @@ static void head(const struct page_view *v, struct strbuf *out)
 static void freshness(const struct page_view *v, struct strbuf *out)
 {
 	if (v->status && v->age_ms > PAGE_STALE_MS)
-		html_addf(out, "<p class=\"bad\"><b>This is how it was %zu seconds ago.</b> The machine says nothing since: "
-			       "it is down, or its kiln-publish.service is.</p>",
+		html_addf(out,
+			"<p class=\"bad\"><b>This is how it was %zu seconds ago.</b> The machine says nothing since: "
+			"it is down, or its kiln-publish.service is.</p>",
 			(size_t)(v->age_ms / 1000));
 }
 

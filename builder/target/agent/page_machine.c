@@ -28,11 +28,10 @@ static void space(struct strbuf *out, const char *name, const json_t *o)
 static char *duration(uint64_t ms)
 {
 	uint64_t s = ms / 1000;
-	return s < 120	  ? xasprintf("%" PRIu64 " s", s)
-	       : s < 7200 ? xasprintf("%" PRIu64 " min", s / 60)
-	       : s < 172800
-		       ? xasprintf("%" PRIu64 " h", s / 3600)
-		       : xasprintf("%" PRIu64 " days", s / 86400);
+	return s < 120	    ? xasprintf("%" PRIu64 " s", s)
+	       : s < 7200   ? xasprintf("%" PRIu64 " min", s / 60)
+	       : s < 172800 ? xasprintf("%" PRIu64 " h", s / 3600)
+			    : xasprintf("%" PRIu64 " days", s / 86400);
 }
 
 static void times(const json_t *status, struct strbuf *out)
@@ -98,7 +97,8 @@ static void refusals(const json_t *status, struct strbuf *out)
 	const json_t *list = json_object_get(status, "refusals");
 	if (!json_array_size(list))
 		return;
-	strbuf_adds(out, "<h3>Refused connections</h3><p class=\"soft\">Between containers, for want of a claim.</p><ul>");
+	strbuf_adds(
+		out, "<h3>Refused connections</h3><p class=\"soft\">Between containers, for want of a claim.</p><ul>");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *r = json_array_get(list, i);
 		html_addf(out, "<li>%s to %s, port %zu/%s: %zu packets</li>", str_of(r, "from"), str_of(r, "to"),
@@ -135,6 +135,7 @@ void page_machine(const struct page_view *v, struct strbuf *out)
 	certificates(v->status, out);
 	refusals(v->status, out);
 	images(v->status, out);
-	strbuf_adds(out, "<p class=\"soft\">What all this is made of, to the package: the SBOM that lies beside the image.</p>"
-			 "</section>\n");
+	strbuf_adds(out,
+		"<p class=\"soft\">What all this is made of, to the package: the SBOM that lies beside the image.</p>"
+		"</section>\n");
 }

@@ -128,7 +128,8 @@ void page_metrics(const json_t *status, uint64_t age_ms, struct strbuf *out)
 	value(out, status != NULL);
 	if (!status)
 		return;
-	head(out, "kiln_status_age_seconds", "gauge", "since the machine last said how it is; more than 20: it does not");
+	head(out, "kiln_status_age_seconds", "gauge",
+		"since the machine last said how it is; more than 20: it does not");
 	strbuf_addf(out, "kiln_status_age_seconds %.3f\n", (double)age_ms / 1000);
 	const json_t *disk = json_object_get(status, "disk"),
 		     *memory = json_object_get(json_object_get(status, "host"), "memory");

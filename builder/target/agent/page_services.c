@@ -68,7 +68,8 @@ static void start(const json_t *status, struct strbuf *out)
 		return;
 	html_addf(out, "<section aria-labelledby=\"start\"><h2 id=\"start\">%s</h2>",
 		json_is_integer(json_object_get(status, "ready_ms")) ? "Not all is well" : "Start");
-	html_addf(out, "<p id=\"progress\">%zu of %zu services are healthy, %zu of %zu of what they need is set up.</p>",
+	html_addf(out,
+		"<p id=\"progress\">%zu of %zu services are healthy, %zu of %zu of what they need is set up.</p>",
 		healthy, n, done, m);
 	html_addf(out, "<progress aria-labelledby=\"progress\" max=\"%zu\" value=\"%zu\"></progress>",
 		n + m ? n + m : 1, healthy + done);
@@ -88,7 +89,8 @@ static void problems(const json_t *status, struct strbuf *out)
 		html_addf(out, "<li><b class=\"bad\">%s</b>: %s</li>", str_of(json_array_get(list, i), "what"),
 			str_of(json_array_get(list, i), "why"));
 	if (*overlap)
-		html_addf(out, "<li><b class=\"bad\">network</b>: the containers' subnet overlaps with %s</li>", overlap);
+		html_addf(
+			out, "<li><b class=\"bad\">network</b>: the containers' subnet overlaps with %s</li>", overlap);
 	strbuf_adds(out, "</ul></section>\n");
 }
 
@@ -99,11 +101,13 @@ static void links(const json_t *status, struct strbuf *out)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *l = json_array_get(list, i), *s = named(services, "name", str_of(l, "service"));
 		if (str_starts(str_of(l, "url"), "https://"))
-			html_addf(out, "<li><a id=\"link-%zu\" href=\"%s\">%s</a><br><span class=\"soft\">%s</span></li>", i,
+			html_addf(out,
+				"<li><a id=\"link-%zu\" href=\"%s\">%s</a><br><span class=\"soft\">%s</span></li>", i,
 				str_of(l, "url"), str_of(l, "url") + strlen("https://"), str_of(s, "summary"));
 	}
-	html_addf(out, "<li><a id=\"ca\" href=\"/ca.crt\" download>The certificate to trust</a><br><span class=\"soft\">"
-		       "of the authority that vouches for these sites, to be added to browsers</span></li></ul></nav>\n");
+	html_addf(out,
+		"<li><a id=\"ca\" href=\"/ca.crt\" download>The certificate to trust</a><br><span class=\"soft\">"
+		"of the authority that vouches for these sites, to be added to browsers</span></li></ul></nav>\n");
 }
 
 static void containers(const json_t *service, struct strbuf *out)
@@ -149,8 +153,9 @@ static void provisions(const json_t *status, struct strbuf *out)
 	size_t n = json_array_size(list);
 	if (!n)
 		return;
-	html_addf(out, "<section aria-labelledby=\"setup\"><h2 id=\"setup\">What services need of one another</h2>"
-		       "<details id=\"setup-all\"><summary id=\"setup-open\">%zu of %zu are set up</summary><ul>",
+	html_addf(out,
+		"<section aria-labelledby=\"setup\"><h2 id=\"setup\">What services need of one another</h2>"
+		"<details id=\"setup-all\"><summary id=\"setup-open\">%zu of %zu are set up</summary><ul>",
 		count(list, "state", "done"), n);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *p = json_array_get(list, i);
@@ -165,7 +170,8 @@ static void provisions(const json_t *status, struct strbuf *out)
 /* One piece of log: open when it is the only one. */
 static void piece(const char *kind, const char *name, const char *text, bool open, struct strbuf *out)
 {
-	html_addf(out, "<details id=\"log-%s-%s\"%s><summary id=\"logs-%s-%s\">", kind, name, open ? " open" : "", kind, name);
+	html_addf(out, "<details id=\"log-%s-%s\"%s><summary id=\"logs-%s-%s\">", kind, name, open ? " open" : "", kind,
+		name);
 	html_addf(out, "%s %s</summary><pre>%s</pre></details>", kind, name, text);
 }
 
@@ -178,13 +184,14 @@ static void logs(const struct page_view *v, struct strbuf *out)
 		return;
 	strbuf_adds(out, "<section aria-labelledby=\"logs\"><h2 id=\"logs\">Logs of what fails</h2>");
 	for (size_t i = 0; i < json_array_size(steps); i++)
-		piece("step", str_of(json_array_get(steps, i), "id"), str_of(json_array_get(steps, i), "answer"), n == 1, out);
+		piece("step", str_of(json_array_get(steps, i), "id"), str_of(json_array_get(steps, i), "answer"),
+			n == 1, out);
 	for (size_t i = 0; i < json_array_size(units); i++)
 		piece("container", str_of(json_array_get(units, i), "name"), str_of(json_array_get(units, i), "lines"),
 			n == 1, out);
 	for (size_t i = 0; i < json_array_size(wrong); i++)
-		piece("problem", str_of(json_array_get(wrong, i), "what"), str_of(json_array_get(wrong, i), "why"), n == 1,
-			out);
+		piece("problem", str_of(json_array_get(wrong, i), "what"), str_of(json_array_get(wrong, i), "why"),
+			n == 1, out);
 	strbuf_adds(out, "</section>\n");
 }
 

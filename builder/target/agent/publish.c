@@ -66,8 +66,8 @@ static json_t *images(const struct agent *a)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
 		if (*str_of(c, "image"))
-			json_array_append_new(out, json_pack("{s:s, s:s}", "name", str_of(c, "name"), "image",
-							   str_of(c, "image")));
+			json_array_append_new(
+				out, json_pack("{s:s, s:s}", "name", str_of(c, "name"), "image", str_of(c, "image")));
 	}
 	return out;
 }
@@ -203,8 +203,8 @@ static int put(const struct publisher *p, const char *name, json_t *j, struct er
 	_cleanup_free_ char *path = path_join(p->dir, name);
 	struct timespec t;
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	json_object_set_new(j, "published_ms",
-		json_integer((json_int_t)t.tv_sec * 1000 + (json_int_t)(t.tv_nsec / 1000000)));
+	json_object_set_new(
+		j, "published_ms", json_integer((json_int_t)t.tv_sec * 1000 + (json_int_t)(t.tv_nsec / 1000000)));
 	return agent_publish_mode(path, j, 0644, err); /* who may enter the directory reads it */
 }
 

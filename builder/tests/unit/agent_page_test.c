@@ -34,7 +34,8 @@ static void against_golden(struct fix *f, const char *name, const struct strbuf 
 static void test_golden(void **state)
 {
 	struct fix *f = *state;
-	_cleanup_json_ json_t *status = read_json(f, GOLDEN "page-status.json"), *logs = read_json(f, GOLDEN "page-logs.json");
+	_cleanup_json_ json_t *status = read_json(f, GOLDEN "page-status.json"),
+			      *logs = read_json(f, GOLDEN "page-logs.json");
 	_cleanup_strbuf_ struct strbuf html = STRBUF_INIT, metrics = STRBUF_INIT;
 	const struct page_view v = {.status = status, .logs = logs, .user = "owner"};
 	page_services(&v, &html);
@@ -87,10 +88,11 @@ static void test_policy(void **state)
 	(void)state;
 	_cleanup_strbuf_ struct strbuf html = STRBUF_INIT;
 	page_html(&(struct page_view){0}, &html);
-	_cleanup_free_ char *style = hashed(html.s, "<style>", "</style>"), *script = hashed(html.s, "<script>", "</script>"),
-			    *policy = page_policy(), *want = NULL;
-	want = xasprintf("default-src 'none'; style-src %s; script-src %s; connect-src 'self'; img-src data:; base-uri 'none'; "
-			 "form-action 'none'; frame-ancestors 'none'",
+	_cleanup_free_ char *style = hashed(html.s, "<style>", "</style>"),
+			    *script = hashed(html.s, "<script>", "</script>"), *policy = page_policy(), *want = NULL;
+	want = xasprintf(
+		"default-src 'none'; style-src %s; script-src %s; connect-src 'self'; img-src data:; base-uri 'none'; "
+		"form-action 'none'; frame-ancestors 'none'",
 		style, script);
 	assert_string_equal(policy, want);
 	assert_null(strstr(policy, "unsafe"));
@@ -167,13 +169,17 @@ static void put_file(struct fix *f, const char *path, const char *text)
 }
 
 static const char machine[] =
-	"{\"kiln\": 1, \"name\": \"x\", \"version\": \"1\", \"domain\": \"d\", \"network\": {\"name\": \"kiln\", \"bridge\": "
-	"\"kiln0\", \"subnet\": \"10.213.0.0/24\"}, \"links\": [{\"service\": \"s\", \"claim\": \"w\", \"url\": \"https://s.d\"}], "
+	"{\"kiln\": 1, \"name\": \"x\", \"version\": \"1\", \"domain\": \"d\", \"network\": {\"name\": \"kiln\", "
+	"\"bridge\": "
+	"\"kiln0\", \"subnet\": \"10.213.0.0/24\"}, \"links\": [{\"service\": \"s\", \"claim\": \"w\", \"url\": "
+	"\"https://s.d\"}], "
 	"\"models\": [\"m\"], \"secrets\": [{\"id\": \"s/p\", \"bytes\": 8, \"encoding\": \"hex\"}], "
 	"\"services\": [{\"name\": \"s\", \"layer\": \"edge\", \"summary\": \"S\", \"containers\": [\"c\"]}], "
-	"\"containers\": [{\"name\": \"c\", \"service\": \"s\", \"layer\": \"edge\", \"unit\": \"c.service\", \"address\": 11, "
+	"\"containers\": [{\"name\": \"c\", \"service\": \"s\", \"layer\": \"edge\", \"unit\": \"c.service\", "
+	"\"address\": 11, "
 	"\"image\": \"docker.io/library/c:1\", \"memory\": 0, \"health\": {\"kind\": \"none\"}}], "
-	"\"provision\": [{\"id\": \"s\", \"service\": \"s\", \"title\": \"T\", \"containers\": [\"c\"], \"steps\": []}]}";
+	"\"provision\": [{\"id\": \"s\", \"service\": \"s\", \"title\": \"T\", \"containers\": [\"c\"], \"steps\": "
+	"[]}]}";
 
 /* Errors are published by their first line, secrets never; all of them, masked, are in the logs. */
 static void test_published(void **state)
@@ -182,7 +188,8 @@ static void test_published(void **state)
 	fix_machine(f, machine);
 	put_file(f, "state/secrets/s/p", "0123456789abcdef");
 	put_file(f, "run/provision/s.json",
-		"{\"id\": \"s\", \"state\": \"failed\", \"step\": \"a step\", \"answer\": \"no: 0123456789abcdef\\nthe end\", \"steps\": []}");
+		"{\"id\": \"s\", \"state\": \"failed\", \"step\": \"a step\", \"answer\": \"no: 0123456789abcdef\\nthe "
+		"end\", \"steps\": []}");
 	status_problem(&f->a, "render", "it fails with 0123456789abcdef\nand says\nmore");
 	_cleanup_json_ json_t *status = status_core(&f->a);
 	/* It has been unhealthy, or starting for long. */
@@ -211,10 +218,12 @@ static void test_published(void **state)
 	assert_string_equal(images, "[{\"image\":\"docker.io/library/c:1\",\"name\":\"c\"}]");
 	assert_string_equal(links, "[{\"claim\":\"w\",\"service\":\"s\",\"url\":\"https://s.d\"}]");
 	assert_string_equal(models, "[\"m\"]");
-	assert_true(json_is_integer(json_object_get(json_object_get(json_object_get(status, "host"), "memory"), "size")));
+	assert_true(
+		json_is_integer(json_object_get(json_object_get(json_object_get(status, "host"), "memory"), "size")));
 	/* Nobody is asked for the log of what is well. */
 	json_object_set_new(c, "health", json_string("healthy"));
-	_cleanup_json_ json_t *well = publish_logs(&f->a, status, a_line), *silent = publish_logs(&f->a, status, no_lines);
+	_cleanup_json_ json_t *well = publish_logs(&f->a, status, a_line),
+			      *silent = publish_logs(&f->a, status, no_lines);
 	assert_int_equal(json_array_size(json_object_get(well, "containers")), 0);
 	assert_int_equal(json_array_size(json_object_get(silent, "containers")), 0);
 }
@@ -222,7 +231,8 @@ static void test_published(void **state)
 static void test_memory(void **state)
 {
 	(void)state;
-	_cleanup_json_ json_t *good = publish_memory("MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    400 kB\n"),
+	_cleanup_json_ json_t *good = publish_memory(
+				      "MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    400 kB\n"),
 			      *bad = publish_memory("MemTotal: many\n"), *none = publish_memory("");
 	_cleanup_free_ char *text = json_compact(good);
 	assert_string_equal(text, "{\"available\":409600,\"size\":1024000}");

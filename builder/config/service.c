@@ -144,6 +144,7 @@ static const struct field offer_fields[] = {
 	FIELD(struct offer_def, reach, STRS),
 	FIELD(struct offer_def, calls, STRS),
 	FIELD(struct offer_def, callers, IDENTS),
+	FIELD(struct offer_def, link, SCALAR),
 	FIELD(struct offer_def, saves, MAP),
 	FIELD(struct offer_def, aliases, NODE),
 	FIELD(struct offer_def, provision, NODE),

@@ -119,6 +119,7 @@ struct offer_def {
 	struct ymap gives;
 	BLIST(struct refuse_def) refuse;
 	struct ylist reach, calls, callers;
+	const struct ynode *link;      /* where people find what a claim makes, for the appliance's page; or NULL */
 	struct ymap saves;	       /* kiln-agent keeps copies of what claimants have: where, how many */
 	const struct ynode *aliases;   /* CONTAINER: [names] */
 	const struct ynode *provision; /* steps */

@@ -198,6 +198,7 @@ struct claim {
 	json_t *params;		/* typed and complete */
 	struct kv_list outputs; /* (rt) */
 	const char *provision;	/* id, or NULL */
+	const char *link;	/* (rt) where people find what it makes, or NULL */
 	const char *where;	/* file:line:column */
 };
 struct flow {

@@ -399,6 +399,9 @@ int plan_claim_values(struct planner *pl, struct err *err)
 			continue;
 		if (check_refusals(pl, c, err) < 0)
 			return -1;
+		struct scope offer = {.pl = pl, .svc = c->provider, .claim = c};
+		if (c->offer->link && eval_public(&offer, c->offer->link, "link", &out->link, err) < 0)
+			return -1;
 		out->outputs.n = c->offer->gives.n;
 		out->outputs.v = arena_alloc(pl->arena, (c->offer->gives.n + 1) * sizeof *out->outputs.v);
 		for (size_t k = 0; k < c->offer->gives.n; k++) {

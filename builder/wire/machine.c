@@ -122,6 +122,7 @@ static int containers(const struct appliance *a, const struct wire_facts *f, jso
 			if (str_eq(a->services.v[s].name, c->service))
 				set_str(o, "layer", a->services.v[s].layer);
 		set(o, "unit", json_sprintf("%s.service", c->name));
+		set_str(o, "image", c->image);
 		set_u64(o, "address", c->address);
 		set_u64(o, "memory", c->memory ? c->memory + container_models(a, c) : 0);
 		set(o, "health", health(&c->health));
@@ -308,6 +309,27 @@ static int egress(const struct appliance *a, json_t *list, struct err *err)
 	return 0;
 }
 
+/* Where people find what claims made, for the appliance's page. */
+static json_t *links(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->claims.n; i++) {
+		const struct claim *c = &a->claims.v[i];
+		if (c->link)
+			json_array_append_new(list,
+				json_pack("{s:s, s:s, s:s}", "service", c->service, "claim", c->name, "url", c->link));
+	}
+	return list;
+}
+
+static json_t *models(const struct appliance *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->models.n; i++)
+		json_array_append_new(list, json_string(a->models.v[i].show));
+	return list;
+}
+
 /* What kiln-agent keeps copies of. */
 static json_t *backup(const struct appliance *a)
 {
@@ -351,6 +373,8 @@ int wire_machine(const struct appliance *a, const struct wire_facts *f, struct w
 	set(m, "flows", flows(a));
 	set(m, "publish", published(a));
 	set(m, "egress", out);
+	set(m, "links", links(a));
+	set(m, "models", models(a));
 	if (a->saves.service)
 		set(m, "backup", backup(a));
 	if (a->gpu)

@@ -1,7 +1,7 @@
 /*
- * `page`: a web server for the appliance's page, and one at another port for Prometheus. It runs in a container that has
- * of the machine what `status --publish` writes, and the certificate to trust, both read-only. Who has signed on the
- * front door says (kind `home`, docs/kinds.md); it is the only one that reaches the port.
+ * `page`: a web server for the appliance's page, and one at another port for Prometheus. It runs in a container that
+ * has of the machine what `status --publish` writes, and the certificate to trust, both read-only. Who has signed on
+ * the front door says (kind `home`, docs/kinds.md); it is the only one that reaches the port.
  */
 #include "target/agent/page.h"
 #include "base/json.h"
@@ -80,7 +80,7 @@ static struct answer status_json(const struct site *s)
 {
 	_cleanup_json_ json_t *status = published(s, "status.json");
 	if (!status)
-		return plain(MHD_HTTP_SERVICE_UNAVAILABLE, "the machine has not yet said how it is\n");
+		return plain(MHD_HTTP_NOT_FOUND, "the machine has not yet said how it is\n");
 	return (struct answer){.status = MHD_HTTP_OK, .type = "application/json", .body = json_canonical(status)};
 }
 
@@ -133,7 +133,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	static int seen;
 	const struct side *side = arg;
 	(void)version, (void)upload;
-	/* First come the headers. What has a body that may be long is answered at once, and the connection ends with it. */
+	/* First come the headers. What has a body that may be long is answered at once, and the connection ends with
+	 * it. */
 	bool gets = str_eq(method, "GET") || str_eq(method, "HEAD");
 	if (gets && (!*state || *upload_size)) {
 		*state = &seen;
@@ -146,8 +147,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		free(a.body);
 		return MHD_NO;
 	}
-	_cleanup_free_ char *disposition =
-		a.save_as ? xasprintf("attachment; filename=\"%s\"", a.save_as) : NULL;
+	_cleanup_free_ char *disposition = a.save_as ? xasprintf("attachment; filename=\"%s\"", a.save_as) : NULL;
 	MHD_add_response_header(r, "Content-Type", a.type);
 	MHD_add_response_header(r, "Content-Security-Policy", side->site->policy);
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
@@ -181,9 +181,10 @@ static struct MHD_Daemon *serve(const struct side *side, struct err *err)
 	}
 	errno = 0;
 	struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, (uint16_t)port, NULL,
-		NULL, on_request, (void *)side, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT,
-		64u, MHD_OPTION_CONNECTION_TIMEOUT, 15u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+		NULL, on_request, (void *)side, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at,
+		MHD_OPTION_CONNECTION_LIMIT, 64u, MHD_OPTION_CONNECTION_TIMEOUT, 15u,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
 	if (!d)
 		err_sys(err, errno ? errno : EIO, "page: listen on %s:%u", side->site->address, (unsigned)port);
 	return d;

@@ -15,7 +15,7 @@ static const char style[] =
 	"font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
 	"h1{font-size:1.5rem;margin:0}h2{font-size:1.2rem;margin:1.5rem 0 .5rem}h3{font-size:1rem;margin:1rem 0 .25rem}"
 	"p{margin:.25rem 0}a{color:var(--link)}"
-	"a,summary{display:inline-block;min-height:1.75rem}"
+	"a{display:inline-block;min-height:1.75rem}summary{cursor:pointer;padding:.15rem 0}"
 	":focus-visible{outline:3px solid var(--link);outline-offset:2px}"
 	"ul{list-style:none;margin:0;padding:0}"
 	"li{border:1px solid var(--line);border-radius:.5rem;background:var(--card);padding:.5rem .75rem;margin:.25rem "

@@ -72,11 +72,13 @@ static json_t *images(const struct agent *a)
 	return out;
 }
 
-/* A member of the machine file that is an array, as it is there. */
+/* A member of the machine file that is an array of runtime text. */
 static json_t *listed(const struct agent *a, const char *key)
 {
-	json_t *list = json_object_get(a->m.root, key);
-	return json_is_array(list) ? json_incref(list) : json_array();
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	const json_t *list = json_object_get(a->m.root, key);
+	json_t *known = json_is_array(list) ? text_resolve_json(a, list, NULL, &ignored) : NULL;
+	return known ? known : json_array();
 }
 
 void publish_open(const struct agent *a, json_t *status)

@@ -17,7 +17,7 @@ cat >"$scratch/machine.json" <<'JSON'
 {"kiln": 1, "name": "t&<i>", "version": "7", "epoch": 1763900000, "domain": "kiln.internal",
  "network": {"name": "kiln", "bridge": "kiln0", "subnet": "127.0.0.0/24"},
  "secrets": [{"id": "web/password", "bytes": 12, "encoding": "hex"}],
- "links": [{"service": "web", "claim": "site", "url": "https://web.kiln.internal"}],
+ "links": [{"service": "web", "claim": "site", "url": "https://web.${fact:domain}"}],
  "services": [{"name": "web", "layer": "edge", "summary": "A <b>bold</b> service", "containers": ["web"]}],
  "provision": [{"id": "web.db", "service": "web", "title": "a database", "steps": []}],
  "containers": [{"name": "web", "service": "web", "unit": "web.service", "address": 20, "image": "localhost/kiln/web:kiln", "health": {"kind": "none"}}]}
@@ -164,6 +164,7 @@ jq -c '.published_ms -= 60000' "$scratch/published/status.json" >"$scratch/old" 
 get / >"$scratch/page.html"
 has 'a status that is old is called so' 'This is how it was 6'
 rm "$scratch/published/status.json"
+same 'without one there is none for programs' '404 the machine has not yet said how it is' "$(code /status.json) $(cat "$scratch/body")"
 get / >"$scratch/page.html"
 has 'without one it says that' 'The machine has not yet said how it is.'
 same 'and so do the metrics' 'kiln_status_published 0' "$(curl -s "http://127.0.0.1:$inside/metrics" | grep -v '^#')"

@@ -172,7 +172,7 @@ static const char machine[] =
 	"{\"kiln\": 1, \"name\": \"x\", \"version\": \"1\", \"domain\": \"d\", \"network\": {\"name\": \"kiln\", "
 	"\"bridge\": "
 	"\"kiln0\", \"subnet\": \"10.213.0.0/24\"}, \"links\": [{\"service\": \"s\", \"claim\": \"w\", \"url\": "
-	"\"https://s.d\"}], "
+	"\"https://s.${fact:domain}\"}], "
 	"\"models\": [\"m\"], \"secrets\": [{\"id\": \"s/p\", \"bytes\": 8, \"encoding\": \"hex\"}], "
 	"\"services\": [{\"name\": \"s\", \"layer\": \"edge\", \"summary\": \"S\", \"containers\": [\"c\"]}], "
 	"\"containers\": [{\"name\": \"c\", \"service\": \"s\", \"layer\": \"edge\", \"unit\": \"c.service\", "

@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+"""The appliance's page in headless Chromium, driven by WebDriver over HTTP; prints TAP without the plan.
+
+agent-page-browser.py AGENT DIR PICTURES [AXE]     DIR is its scratch directory, AXE the file axe.min.js
+"""
+import base64
+import http.client
+import http.server
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+AGENT, DIR, PICTURES = sys.argv[1:4]
+AXE = sys.argv[4] if len(sys.argv) > 4 else None
+PATIENCE = 60
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+TAB, ENTER = "\ue004", "\ue007"
+
+
+def same(name, want, got):
+    print(f"ok - {name}" if want == got else f"not ok - {name}\n# want: {want}\n# got:  {got}", flush=True)
+
+
+def until(condition):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.2)
+    return None
+
+
+def port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Browser:
+    def __init__(self):
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.at = next(int(m[1]) for m in (re.search(r"successfully on port (\d+)", line) for line in self.driver.stdout) if m)
+        args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,900",
+                "--disable-background-networking", "--disable-component-update", "--no-first-run",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        self.session = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "browserName": "chrome", "goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}}}}, at="")["sessionId"]
+
+    def ask(self, method, path, body=None, at=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.at, timeout=2 * PATIENCE)
+        c.request(method, (f"/session/{self.session}" if at is None else at) + path, json.dumps(body or {}) if method == "POST" else None)
+        answer = json.load(c.getresponse())["value"]
+        if isinstance(answer, dict) and "error" in answer:
+            raise LookupError(answer["message"].splitlines()[0])
+        return answer
+
+    def go(self, url):
+        self.ask("POST", "/url", {"url": url})
+
+    def script(self, text):
+        return self.ask("POST", "/execute/sync", {"script": text, "args": []})
+
+    def later(self, text):
+        return self.ask("POST", "/execute/async", {"script": text, "args": []})
+
+    def text(self):
+        return self.script("return document.body.innerText")
+
+    def devtools(self, command, **params):
+        return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
+
+    def keys(self, *keys):
+        self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "k", "actions": [
+            a for k in keys for a in ({"type": "keyDown", "value": k}, {"type": "keyUp", "value": k})]}]})
+
+    def console(self):
+        return [e["message"] for e in self.ask("POST", "/se/log", {"type": "browser"})]
+
+    def picture(self, name):
+        with open(f"{PICTURES}/{name}.png", "wb") as f:
+            f.write(base64.b64decode(self.ask("GET", "/screenshot")))
+
+    def end(self):
+        try:
+            self.ask("DELETE", "")
+        finally:
+            self.driver.kill()
+            self.driver.wait()
+
+
+def container(name, health="healthy", reason=None):
+    return {"name": name, "unit": f"{name}.service", "address": "10.213.0.11", "health": health, "since_ms": 1, "restarts": 0,
+            **({"reason": reason} if reason else {})}
+
+
+def service(name, layer, summary, health="healthy", reason=None):
+    return {"name": name, "layer": layer, "summary": summary, "health": health, "containers": [container(name, health, reason)]}
+
+
+def publish(state, **changed):
+    """As the machine does, every time whole."""
+    status = {
+        "kiln": 1, "name": "sample", "version": "1", "state": state, "reason": None, "uptime_ms": 100000, "ready_ms": None if state == "starting" else 60000,
+        "services": [service("traefik", "edge", "Front door"), service("postgres", "data", "PostgreSQL 17, highly available"),
+                     service("grafana", "observability", "Dashboards of what Prometheus collects, behind the sign-on")],
+        "provision": [{"id": "grafana.db", "service": "postgres", "title": "grafana claims a database", "state": "done", "step": None, "steps": []}],
+        "problems": [], "links": [{"service": "grafana", "claim": "web", "url": "https://grafana.kiln.internal"}],
+        "images": [{"name": "traefik", "image": "docker.io/library/traefik:v3.7.15"}], "models": ["gemma3:270m"],
+        "disk": {"path": "/var", "size": 1 << 34, "available": 1 << 33}, "host": {"kernel": "6.12", "memory": {"size": 1 << 32, "available": 1 << 31}},
+        "certificates": [{"id": "ca", "days": 3000}], "refusals": [{"from": "a", "to": "b", "protocol": "tcp", "port": 1, "packets": 2}],
+        "backup": {"next": None, "items": [{"id": "postgres.keep", "service": "postgres", "last": None, "error": "no disk"}]},
+        "published_ms": int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000), **changed}
+    with open(f"{DIR}/status.new", "w") as f:
+        json.dump(status, f)
+    os.rename(f"{DIR}/status.new", f"{DIR}/status.json")
+
+
+# Text and what is behind it, as WCAG 2 measures: the least contrast of all that is shown.
+CONTRAST = """
+const parse = c => c.match(/[\\d.]+/g).map(Number), lum = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((a, v, i) => a + v * [.2126, .7152, .0722][i], 0);
+const back = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3]) return c } return [255, 255, 255] };
+let least = 21;
+for (const e of document.querySelectorAll('body *')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length || e.matches('script,style,noscript')) continue;
+    const a = lum(parse(getComputedStyle(e).color)), b = lum(back(e)), c = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (c < least) least = c;
+}
+return least"""
+SHAPE = """
+const all = s => [...document.querySelectorAll(s)], ids = all('[id]').map(e => e.id), wrong = [];
+if (document.documentElement.lang !== 'en') wrong.push('lang');
+if (all('h1').length !== 1 || all('main').length !== 1) wrong.push('h1, main');
+let level = 0; for (const h of all('h1,h2,h3')) { const n = +h.tagName[1]; if (n > level + 1) wrong.push('heading ' + h.textContent); level = n }
+if (new Set(ids).size !== ids.length) wrong.push('ids twice');
+for (const e of all('[aria-labelledby]')) if (!document.getElementById(e.getAttribute('aria-labelledby'))) wrong.push('label of ' + e.outerHTML.slice(0, 60));
+for (const a of all('a,summary')) if (!a.textContent.trim()) wrong.push('name of ' + a.outerHTML);
+for (const u of all('ul')) for (const c of u.children) if (c.tagName !== 'LI') wrong.push('list with ' + c.tagName);
+return wrong"""
+
+
+def axe(b, name):
+    if not AXE:
+        print(f"ok - {name} # SKIP needs axe-core: npm, and a registry that has it", flush=True)
+        return
+    with open(AXE) as f:
+        b.devtools("Runtime.evaluate", expression=f.read())
+    found = b.later("const done = arguments[0]; axe.run(document).then(r => done(r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+                    ".map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ').slice(0, 300))))")
+    same(name, [], found)
+
+
+def looks(b, at):
+    b.go(at)
+    for scheme, dark in (("light", False), ("dark", True)):
+        b.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        r, g, blue = map(int, re.findall(r"\d+", b.script("return getComputedStyle(document.body).backgroundColor"))[:3])
+        same(f"{scheme} as the browser wants it", dark, r + g + blue < 200)
+        same(f"{scheme}: every text can be read (4.5 to 1)", True, b.script(CONTRAST) >= 4.5)
+        axe(b, f"{scheme}: axe-core finds nothing serious")
+        b.picture(f"page-{scheme}")
+    b.devtools("Emulation.setEmulatedMedia", features=[])
+    b.devtools("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+    same("on a phone nothing is wider than the screen", True, b.script("return document.documentElement.scrollWidth <= 360"))
+    same("what can be touched is large enough", [], b.script(
+        "return [...document.querySelectorAll('a,summary')].filter(e => e.getClientRects().length && e.getBoundingClientRect().height < 24).map(e => e.outerHTML)"))
+    same("text is not smaller than 13 pixels", True, b.script(
+        "return Math.min(...[...document.querySelectorAll('body *')].map(e => parseFloat(getComputedStyle(e).fontSize))) >= 13"))
+    b.picture("page-phone")
+    b.devtools("Emulation.clearDeviceMetricsOverride")
+    same("headings, labels, lists and names are in order", [], b.script(SHAPE))
+
+
+def first_boot(b, at):
+    publish("starting", services=[service("traefik", "edge", "Front door"), service("postgres", "data", "PostgreSQL", "starting", "not running")],
+            provision=[{"id": "x.db", "service": "postgres", "title": "x claims a database", "state": "running", "step": "role and database", "steps": []}])
+    b.go(at)
+    b.script("window.mark = 1")
+    text = b.text()
+    same("the start: how far it is", True, "1 of 2 services are healthy, 0 of 1 of what they need is set up." in text)
+    same("what is waited for, and why", True, "postgres starting: not running" in text and "x claims a database running: role and database" in text)
+    b.picture("page-first-boot")
+    publish("ready")
+    same("it goes on by itself", True, bool(until(lambda: "ready: 3 of 3 services healthy" in b.text())))
+    same("without being loaded again", 1, b.script("return window.mark"))
+    same("also its title", "sample: ready", b.script("return document.title"))
+
+
+def failure(b, at):
+    hostile = "<img src=x onerror=\"document.title='bad'\"><script>document.title='bad'</script>"
+    b.script("document.querySelector('#images').open = true; document.querySelector('#images-open').focus()")
+    publish("degraded", services=[service("traefik", "edge", "Front door"), service("postgres", "data", "PostgreSQL", "unhealthy", f"HTTP 503 {hostile}")])
+    same("a service that fails is shown, with the reason", True, bool(until(lambda: "postgres unhealthy: HTTP 503 <img src=x" in b.text())))
+    same("a value that is HTML is text", [0, "sample: degraded"], b.script("return [document.querySelectorAll('main img, main script').length, document.title]"))
+    same("what was open is open still", True, b.script("return document.querySelector('#images').open"))
+    same("what had the focus has it", "images-open", b.script("return document.activeElement.id"))
+    b.picture("page-failure")
+    same("no log for who has not signed on", False, "FATAL" in b.text())
+    b.devtools("Network.enable")
+    b.devtools("Network.setExtraHTTPHeaders", headers={"X-Auth-Request-User": "owner", "X-Auth-Request-Groups": "/admins"})
+    same("its log for who has", True, bool(until(lambda: "FATAL: <b>out of</b> space" in b.text())))
+    b.picture("page-log")
+    b.devtools("Network.setExtraHTTPHeaders", headers={})
+
+
+def keyboard(b, at):
+    publish("ready")
+    b.go(at)
+    reached = []
+    for _ in range(12):
+        b.keys(TAB)
+        reached.append(b.script("return document.activeElement.id"))
+    want = b.script("return [...document.querySelectorAll('a,summary')].filter(e => e.getClientRects().length).map(e => e.id)")
+    same("the key Tab reaches all there is to use, in order", want, reached[:len(want)])
+    b.script("document.querySelector('#images-open').focus()")
+    same("what has the focus is seen to have it", True, b.script("return parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2"))
+    b.keys(ENTER)
+    same("Enter opens it", True, b.script("return document.querySelector('#images').open"))
+
+
+def without_script(b, at):
+    b.devtools("Emulation.setScriptExecutionDisabled", value=True)
+    publish("starting")
+    b.go(at)
+    def title():
+        return b.ask("GET", "/title")
+    same("without script it is the same page", "sample: starting", title())
+    publish("ready")
+    same("and comes again by itself", True, bool(until(lambda: title() == "sample: ready")))
+    b.devtools("Emulation.setScriptExecutionDisabled", value=False)
+
+
+class SignOn(http.server.BaseHTTPRequestHandler):
+    """The front door, once there is a gate."""
+
+    def do_GET(self):
+        body = b"<title>sign on</title>please sign on"
+        self.send_response(302 if self.path == "/" else 200)
+        self.send_header("Location", "/sign-in")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def main():
+    here, inside = port(), port()
+    at = f"http://127.0.0.1:{here}/"
+    with open(f"{DIR}/logs.json", "w") as f:
+        json.dump({"containers": [{"name": "postgres", "lines": "FATAL: <b>out of</b> space"}]}, f)
+    publish("ready")
+    page = subprocess.Popen([AGENT, "page", "--address", "127.0.0.1", "--port", str(here), "--metrics", str(inside), "--from", DIR, "--group", "/admins"])
+    b = Browser()
+    try:
+        looks(b, at)
+        first_boot(b, at)
+        failure(b, at)
+        keyboard(b, at)
+        without_script(b, at)
+        b.go(at)
+        same("nothing came from elsewhere", [], [u for u in b.script("return performance.getEntriesByType('resource').map(e => e.name)")
+                                                 if not u.startswith((at, "data:"))])
+        same("the console has nothing to complain of", [], b.console())
+        page.terminate()
+        page.wait()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", here), SignOn)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        same("where the way leads to the sign-on, the browser goes there", True, bool(until(lambda: b.script("return document.title") == "sign on")))
+    finally:
+        b.end()
+        page.kill()
+        page.wait()
+
+
+main()

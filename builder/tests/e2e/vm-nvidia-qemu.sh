@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# NVIDIA's modules: built for the image's kernel, once, and loaded in QEMU as far as a machine without a GPU allows.
+# level: full
+# minutes: 20
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+build() { "$kiln" build "$(profile_file nvidia-test)" --cache "$(test_cache)" --out "$build/test-out" --explain; }
+check 'an image for NVIDIA is built' build
+build >"$scratch/again" 2>&1
+check 'a second build compiles nothing' grep -qE '^  modules-gpu-nvidia +[0-9a-f]{12}  is in the cache$' "$scratch/again"
+same 'and runs no step' '' "$(grep -E '^  [a-z-]+ +[0-9a-f]{12}  runs' "$scratch/again")"
+scenarios nvidia-test qemu --scenario nvidia

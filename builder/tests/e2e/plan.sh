@@ -40,6 +40,10 @@ same 'full: every claim is met' '' "$(unmet full)"
 for profile in minimal devops full; do
     check "$profile fits its machine" fits "$profile"
 done
+same 'modules that are built' '  gpu-nvidia builds nvidia.ko, nvidia-uvm.ko, nvidia-modeset.ko, nvidia-drm.ko for the kernel, from /usr/src/nvidia-current-open-*, signed with a key of this cache' \
+    "$("$kiln" plan qemu-test/profiles/nvidia-test.yaml | grep ' builds ')"
+same 'and as JSON' '{"modules":["acpi_call.ko"],"set":"acpi-call","source":"/usr/src/acpi-call-*"}' \
+    "$("$kiln" plan qemu-test/profiles/modules-test.yaml --json | jq -cS '.firmware.builds[]')"
 
 refused 'no profile' 1 'kiln: error: plan: which profile?
 kiln: hint: kiln plan profiles/core.yaml [--flows | --dns] [--json]' "$kiln" plan

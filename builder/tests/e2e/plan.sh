@@ -28,12 +28,12 @@ edge: front
 observability: node-exporter prometheus' "$(holds minimal)"
 same 'devops: its systems with what they claim' 'data: postgres silo valkey
 devops: harbor mail n8n sonarqube terrakube
-edge: keycloak oauth2-proxy traefik
+edge: keycloak oauth2-proxy page traefik
 observability: alertmanager node-exporter prometheus' "$(holds devops)"
 same 'full: six layers, every system' 'ai: ollama qdrant
 data: couchdb mongodb postgres silo valkey
 devops: harbor mail n8n sonarqube terrakube
-edge: keycloak oauth2-proxy traefik
+edge: keycloak oauth2-proxy page traefik
 messaging: kafka ksqldb
 observability: alertmanager alloy grafana loki mimir node-exporter prometheus tempo' "$(holds full)"
 same 'full: every claim is met' '' "$(unmet full)"

@@ -84,23 +84,38 @@ static char *why_not(const struct scenario *s, const struct subject *subject, co
 	return NULL;
 }
 
-static int play_one(const struct scenario *s, const struct subject *subject, const struct guest_engine *e,
-	const char *report, struct verdicts *vs, struct err *err)
+/* On a machine of its own, of which nothing is left. */
+static int play_once(const struct scenario *s, const struct guest_engine *e, struct guest_spec *spec, struct verdict *v,
+	struct err *err)
 {
-	struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, e->name);
-	_cleanup_free_ char *accel = cache_path(subject->cache, "kvm");
 	/* Sockets have short names: the scratch directory is not under the user's. */
 	_cleanup_free_ char *dir = path_scratch("kiln-vm.", err);
 
 	if (!dir)
 		return -1;
+	spec->dir = dir;
+	int r = play_scenario(s, e, spec, v, err);
+	_cleanup_err_ struct err cleanup = ERR_INIT;
+	if (path_remove(dir, &cleanup) < 0)
+		log_warn("%s", cleanup.msg);
+	return r;
+}
+
+/* So often at most, when the engine fails its machine. */
+enum { TRIES = 3 };
+
+static int play_one(const struct scenario *s, const struct subject *subject, const struct guest_engine *e,
+	const char *report, struct verdicts *vs, struct err *err)
+{
+	struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, e->name);
+	_cleanup_free_ char *accel = cache_path(subject->cache, "kvm");
 	_cleanup_free_ struct guest_disk *disks = xcalloc(s->machine.disks.n + 1, sizeof *disks);
+
 	for (size_t i = 0; i < s->machine.disks.n; i++) {
 		disks[i].label = s->machine.disks.v[i].key->text;
 		(void)str_to_bytes(s->machine.disks.v[i].value->text, &disks[i].size); /* checked as it was read */
 	}
-	struct guest_spec spec = {.dir = dir,
-		.disks = disks,
+	struct guest_spec spec = {.disks = disks,
 		.report = report,
 		.arch = subject->arch,
 		.memory = s->machine.memory ? s->machine.memory : subject->memory,
@@ -114,10 +129,12 @@ static int play_one(const struct scenario *s, const struct subject *subject, con
 		.accel_cache = accel,
 		.root = subject->built.root,
 		.store = subject->built.store};
-	int r = play_scenario(s, e, &spec, v, err);
-	_cleanup_err_ struct err cleanup = ERR_INIT;
-	if (path_remove(dir, &cleanup) < 0)
-		log_warn("%s", cleanup.msg);
+	int r = play_once(s, e, &spec, v, err);
+	for (unsigned tries = 1; r == 0 && v->fault && tries < TRIES; tries++) {
+		log_warn("%s: %s, no fault of the appliance: it is played again", s->name, v->fault);
+		verdict_begin_again(v);
+		r = play_once(s, e, &spec, v, err);
+	}
 	if (!cmd_globals.json) {
 		progress_hide();
 		verdict_print(stdout, v);

@@ -49,6 +49,9 @@ struct guest_engine {
 	int (*beside)(struct guest *g, struct strvec *prefix, const char **address, struct err *err);
 	const char *(*report_line)(struct guest *g); /* next line of the report port, or NULL */
 	const char *(*console_line)(struct guest *g);
+	/* A fault that is the engine's own and not the machine's, by what the console showed; NULL: none is known. NULL
+	 * itself: the engine has none. */
+	const char *(*fault)(const struct guest *g, const char *console);
 	void (*release)(struct guest *g);
 };
 extern const struct guest_engine guest_qemu, guest_nspawn;

@@ -90,9 +90,7 @@ static void build_argv(struct strvec *v, const struct vm *vm, const struct vm_ar
 			    *console = option_file(vm, "console.log");
 	bool kvm = strcmp(vm->accel, "kvm") == 0;
 
-	/* A thread for each processor would be faster, but they run stale instructions when a kernel changes its own
-	 * code (static keys, at any time): "Oops: int3", seen with QEMU 7.2 and 10.0. */
-	strvec_addl(v, a->qemu, "-machine", a->machine, "-accel", kvm ? "kvm" : "tcg,thread=single", "-cpu",
+	strvec_addl(v, a->qemu, "-machine", a->machine, "-accel", kvm ? "kvm" : "tcg,thread=multi", "-cpu",
 		kvm ? "host" : "max", "-nodefaults", "-no-user-config", "-no-reboot", NULL);
 	strvec_addl(v, "-display", s->window ? "gtk" : "none", "-vga", "std", NULL);
 	strvec_add(v, "-smp");

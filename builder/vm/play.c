@@ -94,6 +94,8 @@ int play_scenario(const struct scenario *s, const struct guest_engine *e, const 
 	}
 	if (p.g.own)
 		play_end_of_boot(&p);
+	if (v->outcome == VERDICT_FAILED && p.g.own && e->fault)
+		v->fault = e->fault(&p.g, strbuf_cstr(&v->console));
 	json_decref(p.status);
 	json_decref(p.full);
 	guest_release(&p.g);

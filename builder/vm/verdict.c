@@ -83,21 +83,39 @@ void verdict_add_console(struct verdict *v, const char *line)
 	strbuf_addc(c, '\n');
 }
 
-static void release_one(struct verdict *v)
+static void release_seen(struct verdict *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		free(v->steps[i].name);
 		free(v->steps[i].detail);
 	}
 	free(v->steps);
+	json_decref(v->boots);
+	strbuf_release(&v->console);
+	strvec_release(&v->screenshots);
+}
+
+void verdict_begin_again(struct verdict *v)
+{
+	const char *why = v->fault;
+
+	release_seen(v);
+	*v = (struct verdict){.scenario = v->scenario,
+		.summary = v->summary,
+		.engine = v->engine,
+		.profile = v->profile,
+		.boots = json_array()};
+	verdict_add_step(v, "played again", VERDICT_PASSED, 0, why);
+}
+
+static void release_one(struct verdict *v)
+{
+	release_seen(v);
 	free(v->scenario);
 	free(v->summary);
 	free(v->engine);
 	free(v->profile);
 	free(v->detail);
-	json_decref(v->boots);
-	strbuf_release(&v->console);
-	strvec_release(&v->screenshots);
 }
 
 void verdicts_release(struct verdicts *vs)

@@ -20,7 +20,8 @@ struct verdict_step {
 struct verdict {
 	char *scenario, *summary, *engine, *profile;
 	enum verdict_outcome outcome;
-	char *detail; /* why it was skipped, as a whole */
+	char *detail;	   /* why it was skipped, as a whole */
+	const char *fault; /* of the engine, seen when it failed; NULL: the failure is the appliance's */
 	double seconds;
 	struct verdict_step *steps;
 	size_t n, cap;
@@ -39,6 +40,8 @@ void verdict_add_step(struct verdict *v, const char *name, enum verdict_outcome 
 /* A line of the console. Of a console over VERDICT_CONSOLE_MAX bytes the older half is left out. */
 enum { VERDICT_CONSOLE_MAX = 8 << 20 };
 void verdict_add_console(struct verdict *v, const char *line);
+/* Forget what was seen and begin anew, with a step that says why: `v->fault`. */
+void verdict_begin_again(struct verdict *v);
 /* The last status of a boot. */
 void verdict_add_boot(struct verdict *v, const json_t *status);
 void verdicts_release(struct verdicts *vs);

@@ -92,6 +92,27 @@ static void test_json(void **state)
 	verdicts_release(&vs);
 }
 
+/* Nothing of the first try is left but its name. */
+static void test_again(void **state)
+{
+	struct verdicts vs = {0};
+
+	(void)state;
+	fill(&vs);
+	struct verdict *v = &vs.v[0];
+	v->fault = "it was the engine";
+	verdict_begin_again(v);
+	assert_int_equal(v->n, 1);
+	assert_int_equal(v->outcome, VERDICT_PASSED);
+	assert_string_equal(v->steps[0].name, "played again");
+	assert_string_equal(v->steps[0].detail, "it was the engine");
+	assert_string_equal(v->scenario, "s" PLAIN);
+	assert_null(v->fault);
+	assert_int_equal(json_array_size(v->boots), 0);
+	assert_int_equal(v->console.len + v->screenshots.n, 0);
+	verdicts_release(&vs);
+}
+
 static void test_junit(void **state)
 {
 	struct verdicts vs = {0};
@@ -252,8 +273,8 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_json),
-		cmocka_unit_test(test_junit), cmocka_unit_test(test_html), cmocka_unit_test(test_breakdown),
-		cmocka_unit_test(test_odd_status), cmocka_unit_test(test_console_is_bounded),
-		cmocka_unit_test(test_status)};
+		cmocka_unit_test(test_again), cmocka_unit_test(test_junit), cmocka_unit_test(test_html),
+		cmocka_unit_test(test_breakdown), cmocka_unit_test(test_odd_status),
+		cmocka_unit_test(test_console_is_bounded), cmocka_unit_test(test_status)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,9 +15,10 @@ check 'tiny is built' "$kiln" build "$(profile_file tiny)" --cache "$(test_cache
 cat >"$scratch/qemu-test/emulator.yaml" <<'YAML'
 scenario: emulator
 summary: The kernel changes its own code until a processor runs what was there before
+machine: {memory: 1G, disk: 2G, cpus: 2}
 steps:
   - boot: {}
-  - ready: {}
+  - ready: {within: 300s}
   - run:
       name: the scheduler's code is changed
       within: 40s

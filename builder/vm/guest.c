@@ -61,7 +61,14 @@ int guest_take_status(struct strbuf *out, int *status, const char *what, struct 
 {
 	static const char word[] = " kiln-status=";
 	char *mark = NULL;
+	size_t n_kept = 0;
 
+	/* A text; as a shell has it, without its NULs. */
+	for (size_t i = 0; i < out->len; i++)
+		if (out->s[i])
+			out->s[n_kept++] = out->s[i];
+	if (out->s)
+		out->s[out->len = n_kept] = 0;
 	for (char *p = out->s; p && (p = strstr(p, word)); p++)
 		mark = p;
 	/* A whole line: else what writes it came to no end. After it ssh may have words of its own. */

@@ -255,6 +255,21 @@ static void take(const char *text, int want_status, const char *want)
 		assert_int_equal(status, want_status);
 }
 
+/* /proc/acpi/call ends its answers so. */
+static void test_status_after_nul(void **state)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_err_ struct err err = ERR_INIT;
+	int status = -1;
+
+	(void)state;
+	strbuf_add(&out, "a\0b\0 kiln-status=3\n", 19);
+	assert_int_equal(guest_take_status(&out, &status, "what", &err), 0);
+	assert_int_equal(status, 3);
+	assert_string_equal(out.s, "ab");
+	assert_int_equal(out.len, 2);
+}
+
 static void test_status(void **state)
 {
 	(void)state;
@@ -275,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_json),
 		cmocka_unit_test(test_again), cmocka_unit_test(test_junit), cmocka_unit_test(test_html),
 		cmocka_unit_test(test_breakdown), cmocka_unit_test(test_odd_status),
-		cmocka_unit_test(test_console_is_bounded), cmocka_unit_test(test_status)};
+		cmocka_unit_test(test_console_is_bounded), cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_after_nul)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,13 @@ static json_t *need(const json_t *obj, const char *key, json_type type, const ch
 	return NULL;
 }
 
+const char *json_text(const json_t *obj, const char *key)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+
+	return s ? s : "";
+}
+
 const char *json_need_str(const json_t *obj, const char *key, struct err *err)
 {
 	json_t *v = need(obj, key, JSON_STRING, "a string", err);

@@ -18,6 +18,8 @@ json_t *json_parse_shallow(const char *text, size_t len, const char *name, unsig
 json_t *json_read(const char *path, size_t max, struct err *err);
 int json_write(const char *path, const json_t *j, struct err *err); /* canonical, atomic */
 
+/* A member's text, borrowed; "" when there is none. For what is shown. */
+const char *json_text(const json_t *obj, const char *key) __attribute__((returns_nonnull));
 /* Members, with an error that names the key and what was found: "KEY: expected a string, found null". */
 const char *json_need_str(const json_t *obj, const char *key, struct err *err);
 int json_need_u64(const json_t *obj, const char *key, uint64_t *ret, struct err *err);

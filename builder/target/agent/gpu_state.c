@@ -96,12 +96,6 @@ void gpu_environment(const struct gpu_want *w, const json_t *cdi, struct strbuf 
 	}
 }
 
-static const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 static void join(const json_t *list, struct strbuf *out)
 {
 	for (size_t i = 0; i < json_array_size(list); i++)
@@ -113,28 +107,29 @@ void gpu_show(const json_t *state, struct strbuf *out)
 	const json_t *list = json_object_get(state, "found"), *item;
 	size_t i, n = json_array_size(list);
 	if (n)
-		strbuf_addf(out, "gpu %s: %zu found%s%s\n", str_of(state, "wanted"), n,
-			*str_of(state, "driver") ? ", driver " : "", str_of(state, "driver"));
+		strbuf_addf(out, "gpu %s: %zu found%s%s\n", json_text(state, "wanted"), n,
+			*json_text(state, "driver") ? ", driver " : "", json_text(state, "driver"));
 	else
-		strbuf_addf(out, "gpu %s: none, all run on the CPU: %s\n", str_of(state, "wanted"),
-			str_of(state, "reason"));
+		strbuf_addf(out, "gpu %s: none, all run on the CPU: %s\n", json_text(state, "wanted"),
+			json_text(state, "reason"));
 	json_array_foreach(list, i, item)
 	{
 		const json_t *parts = json_object_get(item, "parts");
-		strbuf_addf(out, "  %-4s %s  %s", str_of(item, "name"), str_of(item, "address"), str_of(item, "model"));
+		strbuf_addf(out, "  %-4s %s  %s", json_text(item, "name"), json_text(item, "address"),
+			json_text(item, "model"));
 		if (json_array_size(parts))
 			strbuf_adds(out, "  in parts ");
 		join(parts, out);
 		strbuf_addc(out, '\n');
 	}
 	list = json_object_get(state, "unusable");
-	json_array_foreach(list, i, item) strbuf_addf(
-		out, "  -    %s  %s  %s\n", str_of(item, "address"), str_of(item, "model"), str_of(item, "why"));
+	json_array_foreach(list, i, item) strbuf_addf(out, "  -    %s  %s  %s\n", json_text(item, "address"),
+		json_text(item, "model"), json_text(item, "why"));
 	list = json_object_get(state, "containers");
 	json_array_foreach(list, i, item)
 	{
 		const json_t *got = json_object_get(item, "devices"), *missing = json_object_get(item, "missing");
-		strbuf_addf(out, "  %s: ", str_of(item, "name"));
+		strbuf_addf(out, "  %s: ", json_text(item, "name"));
 		if (json_array_size(got))
 			join(got, out);
 		else

@@ -3,6 +3,7 @@
  * here but the server (page.c) only turns JSON into text.
  */
 #pragma once
+#include "base/json.h"
 #include "base/str.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -15,13 +16,6 @@ struct page_view {
 	uint64_t age_ms;      /* of the status */
 };
 #define PAGE_STALE_MS 20000
-
-/* A member's text; "": there is none. */
-static inline const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
 
 /* The whole document. */
 void page_html(const struct page_view *v, struct strbuf *out);

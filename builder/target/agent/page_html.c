@@ -69,9 +69,9 @@ char *page_policy(void)
 
 static void head(const struct page_view *v, struct strbuf *out)
 {
-	const char *name = *str_of(v->status, "name") ? str_of(v->status, "name") : "appliance";
+	const char *name = *json_text(v->status, "name") ? json_text(v->status, "name") : "appliance";
 	html_addf(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s: %s</title>\n", name,
-		v->status ? str_of(v->status, "state") : "starting");
+		v->status ? json_text(v->status, "state") : "starting");
 	strbuf_adds(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 			 "<link rel=\"icon\" href=\"data:,\">"
 			 "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n<style>");
@@ -94,7 +94,7 @@ static void state(const struct page_view *v, struct strbuf *out)
 	strbuf_adds(out, "<div id=\"state\" role=\"status\">");
 	if (v->status) {
 		_cleanup_free_ char *line = status_line(v->status);
-		html_addf(out, "<p class=\"%s\"><b>%s</b></p>", str_of(v->status, "state"), line);
+		html_addf(out, "<p class=\"%s\"><b>%s</b></p>", json_text(v->status, "state"), line);
 	} else {
 		strbuf_adds(out, "<p class=\"starting\"><b>The machine has not yet said how it is.</b></p>");
 	}

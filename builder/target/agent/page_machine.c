@@ -64,16 +64,16 @@ static void backups(const json_t *status, struct strbuf *out)
 	if (!backup)
 		return;
 	html_addf(out, "<h3>Backups</h3><p>The next: %s</p><ul>",
-		*str_of(backup, "next") ? str_of(backup, "next") : "unknown");
+		*json_text(backup, "next") ? json_text(backup, "next") : "unknown");
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *b = json_array_get(items, i);
-		html_addf(out, "<li><b>%s</b>: ", str_of(b, "id"));
-		if (*str_of(b, "last"))
-			html_addf(out, "%s, %s", str_of(b, "last"), str_bytes(num_of(b, "size")));
+		html_addf(out, "<li><b>%s</b>: ", json_text(b, "id"));
+		if (*json_text(b, "last"))
+			html_addf(out, "%s, %s", json_text(b, "last"), str_bytes(num_of(b, "size")));
 		else
 			strbuf_adds(out, "none yet");
-		if (*str_of(b, "error"))
-			html_addf(out, "<br><span class=\"bad\">failed</span>: %s", str_of(b, "error"));
+		if (*json_text(b, "error"))
+			html_addf(out, "<br><span class=\"bad\">failed</span>: %s", json_text(b, "error"));
 		strbuf_adds(out, "</li>");
 	}
 	strbuf_adds(out, "</ul>");
@@ -87,7 +87,7 @@ static void certificates(const json_t *status, struct strbuf *out)
 	strbuf_adds(out, "<h3>Certificates</h3><dl>");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
-		html_addf(out, "<dt>%s</dt><dd>%zu days left</dd>", str_of(c, "id"), (size_t)num_of(c, "days"));
+		html_addf(out, "<dt>%s</dt><dd>%zu days left</dd>", json_text(c, "id"), (size_t)num_of(c, "days"));
 	}
 	strbuf_adds(out, "</dl>");
 }
@@ -101,8 +101,8 @@ static void refusals(const json_t *status, struct strbuf *out)
 		out, "<h3>Refused connections</h3><p class=\"soft\">Between containers, for want of a claim.</p><ul>");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *r = json_array_get(list, i);
-		html_addf(out, "<li>%s to %s, port %zu/%s: %zu packets</li>", str_of(r, "from"), str_of(r, "to"),
-			(size_t)num_of(r, "port"), str_of(r, "protocol"), (size_t)num_of(r, "packets"));
+		html_addf(out, "<li>%s to %s, port %zu/%s: %zu packets</li>", json_text(r, "from"), json_text(r, "to"),
+			(size_t)num_of(r, "port"), json_text(r, "protocol"), (size_t)num_of(r, "packets"));
 	}
 	strbuf_adds(out, "</ul>");
 }
@@ -115,8 +115,8 @@ static void images(const json_t *status, struct strbuf *out)
 	html_addf(out, "<details id=\"images\"><summary id=\"images-open\">Images of %zu containers</summary><ul>",
 		json_array_size(list));
 	for (size_t i = 0; i < json_array_size(list); i++)
-		html_addf(out, "<li><b>%s</b><br>%s</li>", str_of(json_array_get(list, i), "name"),
-			str_of(json_array_get(list, i), "image"));
+		html_addf(out, "<li><b>%s</b><br>%s</li>", json_text(json_array_get(list, i), "name"),
+			json_text(json_array_get(list, i), "image"));
 	strbuf_adds(out, "</ul></details>");
 }
 
@@ -124,8 +124,8 @@ void page_machine(const struct page_view *v, struct strbuf *out)
 {
 	const json_t *host = json_object_get(v->status, "host");
 	strbuf_adds(out, "<section aria-labelledby=\"machine\"><h2 id=\"machine\">Machine</h2><dl>");
-	row(out, "Image", str_of(v->status, "version"));
-	row(out, "Kernel", str_of(host, "kernel"));
+	row(out, "Image", json_text(v->status, "version"));
+	row(out, "Kernel", json_text(host, "kernel"));
 	times(v->status, out);
 	space(out, "Memory", json_object_get(host, "memory"));
 	space(out, "Disk", json_object_get(v->status, "disk"));

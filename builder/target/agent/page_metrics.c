@@ -53,13 +53,13 @@ static void states(const json_t *status, struct strbuf *out)
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		strbuf_adds(out, "kiln_state");
 		label(out, "state", all[i]);
-		value(out, str_eq(str_of(status, "state"), all[i]));
+		value(out, str_eq(json_text(status, "state"), all[i]));
 	}
 	head(out, "kiln_info", "gauge", "always 1: name and version of the appliance, version of its kernel");
 	strbuf_adds(out, "kiln_info");
-	label(out, "name", str_of(status, "name"));
-	label(out, "version", str_of(status, "version"));
-	label(out, "kernel", str_of(json_object_get(status, "host"), "kernel"));
+	label(out, "name", json_text(status, "name"));
+	label(out, "version", json_text(status, "version"));
+	label(out, "kernel", json_text(json_object_get(status, "host"), "kernel"));
 	value(out, 1);
 }
 
@@ -70,9 +70,9 @@ static void of_services(const json_t *status, struct strbuf *out)
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *s = json_array_get(services, i);
 		strbuf_adds(out, "kiln_service_healthy");
-		label(out, "layer", str_of(s, "layer"));
-		label(out, "service", str_of(s, "name"));
-		value(out, str_eq(str_of(s, "health"), "healthy"));
+		label(out, "layer", json_text(s, "layer"));
+		label(out, "service", json_text(s, "name"));
+		value(out, str_eq(json_text(s, "health"), "healthy"));
 	}
 	head(out, "kiln_container_restarts_total", "counter", "restarts of a container that stayed unhealthy");
 	for (size_t i = 0; i < json_array_size(services); i++) {
@@ -80,8 +80,8 @@ static void of_services(const json_t *status, struct strbuf *out)
 		for (size_t k = 0; k < json_array_size(list); k++) {
 			const json_t *c = json_array_get(list, k);
 			strbuf_adds(out, "kiln_container_restarts_total");
-			label(out, "service", str_of(s, "name"));
-			label(out, "container", str_of(c, "name"));
+			label(out, "service", json_text(s, "name"));
+			label(out, "container", json_text(c, "name"));
 			value(out, json_integer_value(json_object_get(c, "restarts")));
 		}
 	}
@@ -94,8 +94,8 @@ static void of_provisions(const json_t *status, struct strbuf *out)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *p = json_array_get(list, i);
 		strbuf_adds(out, "kiln_provision_done");
-		label(out, "id", str_of(p, "id"));
-		value(out, str_eq(str_of(p, "state"), "done"));
+		label(out, "id", json_text(p, "id"));
+		value(out, str_eq(json_text(p, "state"), "done"));
 	}
 }
 
@@ -114,7 +114,7 @@ static void each(struct strbuf *out, const char *name, const char *type, const c
 			const json_t *v = json_object_get(o, *l);
 			char number[24];
 			snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-			label(out, *l, json_is_integer(v) ? number : str_of(o, *l));
+			label(out, *l, json_is_integer(v) ? number : json_text(o, *l));
 		}
 		value(out, json_integer_value(n));
 	}

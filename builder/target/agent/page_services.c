@@ -5,7 +5,7 @@
 
 static bool is(const json_t *o, const char *key, const char *text)
 {
-	return str_eq(str_of(o, key), text);
+	return str_eq(json_text(o, key), text);
 }
 
 static size_t count(const json_t *list, const char *key, const char *text)
@@ -41,9 +41,9 @@ static void waits(const json_t *services, const json_t *provision, struct strbuf
 			const json_t *c = json_array_get(list, k);
 			if (is(c, "health", "healthy"))
 				continue;
-			html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span>", str_of(c, "name"),
-				str_of(c, "health"), str_of(c, "health"));
-			why(str_of(c, "reason"), out);
+			html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span>", json_text(c, "name"),
+				json_text(c, "health"), json_text(c, "health"));
+			why(json_text(c, "reason"), out);
 			strbuf_adds(out, "</li>");
 		}
 	}
@@ -51,9 +51,9 @@ static void waits(const json_t *services, const json_t *provision, struct strbuf
 		const json_t *p = json_array_get(provision, i);
 		if (is(p, "state", "done") || is(p, "state", "waiting"))
 			continue;
-		html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span>", str_of(p, "title"), str_of(p, "state"),
-			str_of(p, "state"));
-		why(str_of(p, "step"), out);
+		html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span>", json_text(p, "title"),
+			json_text(p, "state"), json_text(p, "state"));
+		why(json_text(p, "step"), out);
 		strbuf_adds(out, "</li>");
 	}
 	strbuf_adds(out, "</ul>");
@@ -81,13 +81,13 @@ static void start(const json_t *status, struct strbuf *out)
 static void problems(const json_t *status, struct strbuf *out)
 {
 	const json_t *list = json_object_get(status, "problems");
-	const char *overlap = str_of(status, "overlap");
+	const char *overlap = json_text(status, "overlap");
 	if (!json_array_size(list) && !*overlap)
 		return;
 	strbuf_adds(out, "<section aria-labelledby=\"problems\"><h2 id=\"problems\">Problems</h2><ul>");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		html_addf(out, "<li><b class=\"bad\">%s</b>: %s</li>", str_of(json_array_get(list, i), "what"),
-			str_of(json_array_get(list, i), "why"));
+		html_addf(out, "<li><b class=\"bad\">%s</b>: %s</li>", json_text(json_array_get(list, i), "what"),
+			json_text(json_array_get(list, i), "why"));
 	if (*overlap)
 		html_addf(
 			out, "<li><b class=\"bad\">network</b>: the containers' subnet overlaps with %s</li>", overlap);
@@ -99,11 +99,11 @@ static void links(const json_t *status, struct strbuf *out)
 	const json_t *list = json_object_get(status, "links"), *services = json_object_get(status, "services");
 	strbuf_adds(out, "<nav aria-labelledby=\"links\"><h2 id=\"links\">Sites</h2><ul class=\"wide\">");
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *l = json_array_get(list, i), *s = named(services, "name", str_of(l, "service"));
-		if (str_starts(str_of(l, "url"), "https://"))
+		const json_t *l = json_array_get(list, i), *s = named(services, "name", json_text(l, "service"));
+		if (str_starts(json_text(l, "url"), "https://"))
 			html_addf(out,
 				"<li><a id=\"link-%zu\" href=\"%s\">%s</a><br><span class=\"soft\">%s</span></li>", i,
-				str_of(l, "url"), str_of(l, "url") + strlen("https://"), str_of(s, "summary"));
+				json_text(l, "url"), json_text(l, "url") + strlen("https://"), json_text(s, "summary"));
 	}
 	html_addf(out,
 		"<li><a id=\"ca\" href=\"/ca.crt\" download>The certificate to trust</a><br><span class=\"soft\">"
@@ -119,9 +119,9 @@ static void containers(const json_t *service, struct strbuf *out)
 		json_int_t restarts = json_integer_value(json_object_get(c, "restarts"));
 		if (healthy && !restarts && json_array_size(list) == 1)
 			continue;
-		html_addf(out, "<br>%s <span class=\"%s\">%s</span>", str_of(c, "name"), str_of(c, "health"),
-			str_of(c, "health"));
-		why(str_of(c, "reason"), out);
+		html_addf(out, "<br>%s <span class=\"%s\">%s</span>", json_text(c, "name"), json_text(c, "health"),
+			json_text(c, "health"));
+		why(json_text(c, "reason"), out);
 		if (restarts > 0)
 			html_addf(out, ", restarted %zu times", (size_t)restarts);
 	}
@@ -136,11 +136,11 @@ static void layers(const json_t *status, struct strbuf *out)
 		const json_t *s = json_array_get(services, i);
 		if (!layer || !is(s, "layer", layer)) {
 			strbuf_adds(out, layer ? "</ul>" : "");
-			layer = str_of(s, "layer");
+			layer = json_text(s, "layer");
 			html_addf(out, "<h3>%s</h3><ul class=\"wide\">", layer);
 		}
 		html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span><br><span class=\"soft\">%s</span>",
-			str_of(s, "name"), str_of(s, "health"), str_of(s, "health"), str_of(s, "summary"));
+			json_text(s, "name"), json_text(s, "health"), json_text(s, "health"), json_text(s, "summary"));
 		containers(s, out);
 		strbuf_adds(out, "</li>");
 	}
@@ -159,9 +159,9 @@ static void provisions(const json_t *status, struct strbuf *out)
 		count(list, "state", "done"), n);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *p = json_array_get(list, i);
-		html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span><br><span class=\"soft\">%s", str_of(p, "id"),
-			str_of(p, "state"), str_of(p, "state"), str_of(p, "title"));
-		why(str_of(p, "step"), out);
+		html_addf(out, "<li><b>%s</b> <span class=\"%s\">%s</span><br><span class=\"soft\">%s",
+			json_text(p, "id"), json_text(p, "state"), json_text(p, "state"), json_text(p, "title"));
+		why(json_text(p, "step"), out);
 		strbuf_adds(out, "</span></li>");
 	}
 	strbuf_adds(out, "</ul></details></section>\n");
@@ -184,14 +184,14 @@ static void logs(const struct page_view *v, struct strbuf *out)
 		return;
 	strbuf_adds(out, "<section aria-labelledby=\"logs\"><h2 id=\"logs\">Logs of what fails</h2>");
 	for (size_t i = 0; i < json_array_size(steps); i++)
-		piece("step", str_of(json_array_get(steps, i), "id"), str_of(json_array_get(steps, i), "answer"),
+		piece("step", json_text(json_array_get(steps, i), "id"), json_text(json_array_get(steps, i), "answer"),
 			n == 1, out);
 	for (size_t i = 0; i < json_array_size(units); i++)
-		piece("container", str_of(json_array_get(units, i), "name"), str_of(json_array_get(units, i), "lines"),
-			n == 1, out);
+		piece("container", json_text(json_array_get(units, i), "name"),
+			json_text(json_array_get(units, i), "lines"), n == 1, out);
 	for (size_t i = 0; i < json_array_size(wrong); i++)
-		piece("problem", str_of(json_array_get(wrong, i), "what"), str_of(json_array_get(wrong, i), "why"),
-			n == 1, out);
+		piece("problem", json_text(json_array_get(wrong, i), "what"),
+			json_text(json_array_get(wrong, i), "why"), n == 1, out);
 	strbuf_adds(out, "</section>\n");
 }
 

@@ -10,12 +10,6 @@
 
 enum { TICK_MS = 1000, BEAT_MS = 5000, DETAILS_MS = 30000, TROUBLE_MS = 10000, UNITS_MAX = 8, LINES_MAX = 16 << 10 };
 
-static const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 /* A text from elsewhere as JSON: plain, secrets masked. */
 static json_t *masked(const char *text, const struct strvec *masks)
 {
@@ -65,9 +59,9 @@ static json_t *images(const struct agent *a)
 	json_t *out = json_array(), *list = json_object_get(a->m.root, "containers");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
-		if (*str_of(c, "image"))
-			json_array_append_new(
-				out, json_pack("{s:s, s:s}", "name", str_of(c, "name"), "image", str_of(c, "image")));
+		if (*json_text(c, "image"))
+			json_array_append_new(out,
+				json_pack("{s:s, s:s}", "name", json_text(c, "name"), "image", json_text(c, "image")));
 	}
 	return out;
 }
@@ -102,8 +96,8 @@ void publish_open(const struct agent *a, json_t *status)
 static bool is_worth_a_look(const json_t *c)
 {
 	uint64_t since = (uint64_t)json_integer_value(json_object_get(c, "since_ms")), now = agent_ms();
-	return str_eq(str_of(c, "health"), "unhealthy") ||
-	       (str_eq(str_of(c, "health"), "starting") && now > since && now - since > TROUBLE_MS);
+	return str_eq(json_text(c, "health"), "unhealthy") ||
+	       (str_eq(json_text(c, "health"), "starting") && now > since && now - since > TROUBLE_MS);
 }
 
 static void container_logs(
@@ -114,10 +108,10 @@ static void container_logs(
 		const json_t *list = json_object_get(json_array_get(services, i), "containers");
 		for (size_t k = 0; k < json_array_size(list) && json_array_size(out) < UNITS_MAX; k++) {
 			const json_t *c = json_array_get(list, k);
-			_cleanup_free_ char *text = is_worth_a_look(c) ? lines(str_of(c, "unit")) : NULL;
+			_cleanup_free_ char *text = is_worth_a_look(c) ? lines(json_text(c, "unit")) : NULL;
 			if (text && *text)
-				json_array_append_new(out, json_pack("{s:s, s:o}", "name", str_of(c, "name"), "lines",
-								   masked(text, masks)));
+				json_array_append_new(out, json_pack("{s:s, s:o}", "name", json_text(c, "name"),
+								   "lines", masked(text, masks)));
 		}
 	}
 }
@@ -130,16 +124,16 @@ json_t *publish_logs(const struct agent *a, const json_t *status, char *(*lines)
 	text_mask_all(a, &masks);
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		const json_t *p = json_array_get(all, i);
-		if (*str_of(p, "answer"))
-			json_array_append_new(steps, json_pack("{s:s, s:o}", "id", str_of(p, "id"), "answer",
-							     masked(str_of(p, "answer"), &masks)));
+		if (*json_text(p, "answer"))
+			json_array_append_new(steps, json_pack("{s:s, s:o}", "id", json_text(p, "id"), "answer",
+							     masked(json_text(p, "answer"), &masks)));
 	}
 	container_logs(status, &masks, lines, units);
 	for (size_t i = 0; i < json_array_size(problems); i++) {
 		const json_t *p = json_array_get(problems, i);
-		if (strchr(str_of(p, "why"), '\n')) /* the first line is in the status */
-			json_array_append_new(wrong, json_pack("{s:s, s:o}", "what", str_of(p, "what"), "why",
-							     masked(str_of(p, "why"), &masks)));
+		if (strchr(json_text(p, "why"), '\n')) /* the first line is in the status */
+			json_array_append_new(wrong, json_pack("{s:s, s:o}", "what", json_text(p, "what"), "why",
+							     masked(json_text(p, "why"), &masks)));
 	}
 	return json_pack("{s:o, s:o, s:o}", "provision", steps, "containers", units, "problems", wrong);
 }
@@ -174,7 +168,7 @@ struct publisher {
 static void details(struct publisher *p, json_t *status)
 {
 	static const char *const keys[] = {"certificates", "refusals", "boot", "overlap"};
-	if (!p->details || agent_ms() - p->details_ms > DETAILS_MS || !str_eq(p->state, str_of(status, "state"))) {
+	if (!p->details || agent_ms() - p->details_ms > DETAILS_MS || !str_eq(p->state, json_text(status, "state"))) {
 		_cleanup_json_ json_t *whole = json_deep_copy(status);
 		status_details(p->a, whole);
 		json_decref(p->details);
@@ -185,7 +179,7 @@ static void details(struct publisher *p, json_t *status)
 		json_decref(p->next);
 		p->next = json_incref(json_object_get(json_object_get(whole, "backup"), "next"));
 		free(p->state);
-		p->state = xstrdup(str_of(status, "state"));
+		p->state = xstrdup(json_text(status, "state"));
 	}
 	json_object_update(status, p->details);
 	if (p->next)

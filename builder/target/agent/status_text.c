@@ -1,13 +1,8 @@
 /* The status for people: one line for the console, a table for `kiln-agent status`. */
+#include "base/json.h"
 #include "target/agent/gpu.h"
 #include "target/agent/status.h"
 #include <inttypes.h>
-
-static const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
 
 static uint64_t num_of(const json_t *o, const char *key)
 {
@@ -20,11 +15,11 @@ static void why_not(const json_t *service, struct strbuf *out)
 	const json_t *list = json_object_get(service, "containers");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
-		if (str_eq(str_of(c, "health"), "healthy"))
+		if (str_eq(json_text(c, "health"), "healthy"))
 			continue;
-		const char *reason = str_of(c, "reason");
+		const char *reason = json_text(c, "reason");
 		bool own = json_array_size(list) > 1 && *reason;
-		strbuf_addf(out, "%s%s%s", own ? str_of(c, "name") : "", own ? ": " : "", reason);
+		strbuf_addf(out, "%s%s%s", own ? json_text(c, "name") : "", own ? ": " : "", reason);
 		return;
 	}
 }
@@ -35,15 +30,15 @@ char *status_line(const json_t *status)
 	const json_t *services = json_object_get(status, "services"), *prov = json_object_get(status, "provision");
 	size_t healthy = 0, n = json_array_size(services), shown = 0;
 	for (size_t i = 0; i < n; i++)
-		healthy += str_eq(str_of(json_array_get(services, i), "health"), "healthy");
-	strbuf_addf(&b, "%s: %zu of %zu services healthy", str_of(status, "state"), healthy, n);
+		healthy += str_eq(json_text(json_array_get(services, i), "health"), "healthy");
+	strbuf_addf(&b, "%s: %zu of %zu services healthy", json_text(status, "state"), healthy, n);
 	for (size_t i = 0; i < n && shown < 3; i++) {
 		const json_t *s = json_array_get(services, i);
 		_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
-		if (str_eq(str_of(s, "health"), "healthy"))
+		if (str_eq(json_text(s, "health"), "healthy"))
 			continue;
 		why_not(s, &why);
-		strbuf_addf(&b, "%s%s", shown++ ? ", " : "; waiting for ", str_of(s, "name"));
+		strbuf_addf(&b, "%s%s", shown++ ? ", " : "; waiting for ", json_text(s, "name"));
 		if (why.len)
 			strbuf_addf(&b, " (%s)", why.s);
 	}
@@ -51,13 +46,13 @@ char *status_line(const json_t *status)
 		strbuf_addf(&b, " and %zu more", n - healthy - shown);
 	for (size_t i = 0; i < json_array_size(prov); i++) {
 		const json_t *p = json_array_get(prov, i);
-		const char *state = str_of(p, "state");
+		const char *state = json_text(p, "state");
 		if (str_eq(state, "running") || str_eq(state, "failed"))
-			strbuf_addf(&b, "; provision %s %s%s%s", str_of(p, "id"), state, *str_of(p, "step") ? ": " : "",
-				str_of(p, "step"));
+			strbuf_addf(&b, "; provision %s %s%s%s", json_text(p, "id"), state,
+				*json_text(p, "step") ? ": " : "", json_text(p, "step"));
 	}
-	if (*str_of(status, "reason"))
-		strbuf_addf(&b, "; %s", str_of(status, "reason"));
+	if (*json_text(status, "reason"))
+		strbuf_addf(&b, "; %s", json_text(status, "reason"));
 	return strbuf_steal(&b);
 }
 
@@ -67,21 +62,21 @@ static void service_rows(const json_t *status, struct strbuf *out)
 	const char *layer = "";
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *s = json_array_get(services, i), *list = json_object_get(s, "containers");
-		if (!str_eq(layer, str_of(s, "layer"))) {
-			layer = str_of(s, "layer");
+		if (!str_eq(layer, json_text(s, "layer"))) {
+			layer = json_text(s, "layer");
 			strbuf_addf(out, "%s\n", layer);
 		}
 		for (size_t k = 0; k < json_array_size(list); k++) {
 			const json_t *c = json_array_get(list, k);
 			uint64_t from = num_of(c, "started_ms"), to = num_of(c, "healthy_ms");
-			strbuf_addf(out, "  %-16s %-20s %-10s", k ? "" : str_of(s, "name"), str_of(c, "name"),
-				str_of(c, "health"));
+			strbuf_addf(out, "  %-16s %-20s %-10s", k ? "" : json_text(s, "name"), json_text(c, "name"),
+				json_text(c, "health"));
 			if (to >= from && to)
 				strbuf_addf(out, " %7.1f s", (double)(to - from) / 1000);
 			if (num_of(c, "restarts"))
 				strbuf_addf(out, "  restarted %" PRIu64 " times", num_of(c, "restarts"));
-			if (*str_of(c, "reason"))
-				strbuf_addf(out, "  %s", str_of(c, "reason"));
+			if (*json_text(c, "reason"))
+				strbuf_addf(out, "  %s", json_text(c, "reason"));
 			strbuf_addc(out, '\n');
 		}
 	}
@@ -94,12 +89,12 @@ static void provision_rows(const json_t *status, struct strbuf *out)
 		strbuf_adds(out, "provisioning\n");
 	for (size_t i = 0; i < json_array_size(prov); i++) {
 		const json_t *p = json_array_get(prov, i);
-		strbuf_addf(out, "  %-37s %-10s", str_of(p, "id"), str_of(p, "state"));
-		if (*str_of(p, "step"))
-			strbuf_addf(out, "  %s", str_of(p, "step"));
+		strbuf_addf(out, "  %-37s %-10s", json_text(p, "id"), json_text(p, "state"));
+		if (*json_text(p, "step"))
+			strbuf_addf(out, "  %s", json_text(p, "step"));
 		strbuf_addc(out, '\n');
 		_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
-		str_split(&lines, str_of(p, "answer"), "\n");
+		str_split(&lines, json_text(p, "answer"), "\n");
 		for (size_t k = 0; k < lines.n; k++)
 			strbuf_addf(out, "      %s\n", lines.v[k]);
 	}
@@ -110,13 +105,13 @@ static void backup_rows(const json_t *status, struct strbuf *out)
 	const json_t *backup = json_object_get(status, "backup"), *items = json_object_get(backup, "items");
 	if (!backup)
 		return;
-	strbuf_addf(out, "backups, next %s\n", *str_of(backup, "next") ? str_of(backup, "next") : "unknown");
+	strbuf_addf(out, "backups, next %s\n", *json_text(backup, "next") ? json_text(backup, "next") : "unknown");
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *b = json_array_get(items, i);
-		strbuf_addf(out, "  %-37s ", str_of(b, "id"));
-		if (*str_of(b, "last"))
-			strbuf_addf(out, "%s, %.1f h ago, %s\n", str_of(b, "last"), (double)num_of(b, "age_s") / 3600,
-				str_bytes(num_of(b, "size")));
+		strbuf_addf(out, "  %-37s ", json_text(b, "id"));
+		if (*json_text(b, "last"))
+			strbuf_addf(out, "%s, %.1f h ago, %s\n", json_text(b, "last"),
+				(double)num_of(b, "age_s") / 3600, str_bytes(num_of(b, "size")));
 		else
 			strbuf_adds(out, "none yet\n");
 	}
@@ -127,23 +122,23 @@ static void detail_rows(const json_t *status, struct strbuf *out)
 	const json_t *list = json_object_get(status, "certificates"), *disk = json_object_get(status, "disk");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		strbuf_addf(out, "certificate %s: %" JSON_INTEGER_FORMAT " days left\n",
-			str_of(json_array_get(list, i), "id"),
+			json_text(json_array_get(list, i), "id"),
 			json_integer_value(json_object_get(json_array_get(list, i), "days")));
 	if (json_is_object(disk))
-		strbuf_addf(out, "disk %s: %s of %s free\n", str_of(disk, "path"), str_bytes(num_of(disk, "available")),
-			str_bytes(num_of(disk, "size")));
+		strbuf_addf(out, "disk %s: %s of %s free\n", json_text(disk, "path"),
+			str_bytes(num_of(disk, "available")), str_bytes(num_of(disk, "size")));
 	list = json_object_get(status, "refusals");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *r = json_array_get(list, i);
-		strbuf_addf(out, "refused %s -> %s:%" PRIu64 "/%s: %" PRIu64 " packets\n", str_of(r, "from"),
-			str_of(r, "to"), num_of(r, "port"), str_of(r, "protocol"), num_of(r, "packets"));
+		strbuf_addf(out, "refused %s -> %s:%" PRIu64 "/%s: %" PRIu64 " packets\n", json_text(r, "from"),
+			json_text(r, "to"), num_of(r, "port"), json_text(r, "protocol"), num_of(r, "packets"));
 	}
 	list = json_object_get(status, "problems");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		strbuf_addf(out, "problem: %s: %s\n", str_of(json_array_get(list, i), "what"),
-			str_of(json_array_get(list, i), "why"));
-	if (*str_of(status, "overlap"))
-		strbuf_addf(out, "problem: the containers' subnet overlaps with %s\n", str_of(status, "overlap"));
+		strbuf_addf(out, "problem: %s: %s\n", json_text(json_array_get(list, i), "what"),
+			json_text(json_array_get(list, i), "why"));
+	if (*json_text(status, "overlap"))
+		strbuf_addf(out, "problem: the containers' subnet overlaps with %s\n", json_text(status, "overlap"));
 }
 
 static void boot_rows(const json_t *status, struct strbuf *out)
@@ -167,8 +162,8 @@ static void boot_rows(const json_t *status, struct strbuf *out)
 
 void status_text(const json_t *status, struct strbuf *out)
 {
-	strbuf_addf(out, "%s %s: %s%s%s\n", str_of(status, "name"), str_of(status, "version"), str_of(status, "state"),
-		*str_of(status, "reason") ? ": " : "", str_of(status, "reason"));
+	strbuf_addf(out, "%s %s: %s%s%s\n", json_text(status, "name"), json_text(status, "version"),
+		json_text(status, "state"), *json_text(status, "reason") ? ": " : "", json_text(status, "reason"));
 	service_rows(status, out);
 	provision_rows(status, out);
 	backup_rows(status, out);

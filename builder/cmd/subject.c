@@ -40,6 +40,20 @@ static int check_image(const char *path, struct err *err)
 	return 0;
 }
 
+/* Room for /var on a machine whose disk nobody has stated; in a sparse file it costs nothing. */
+#define VAR_ROOM (UINT64_C(8) << 30)
+
+/* The image, where there is one, and beside it a /var for all that volumes want. */
+static int default_disk(struct subject *s, struct err *err)
+{
+	struct stat st = {0};
+
+	if (s->image && stat(s->image, &st) < 0)
+		return err_sys(err, errno, "look at %s", s->image);
+	s->disk = (uint64_t)st.st_size + (s->a && s->a->disk_data > VAR_ROOM ? s->a->disk_data : VAR_ROOM);
+	return 0;
+}
+
 /* Those of containers: the machine's own is ssh, which each engine has in its way. */
 static unsigned *published(const struct appliance *a)
 {
@@ -67,7 +81,7 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 		s->profile = target;
 		s->arch = "amd64";
 		s->memory = UINT64_C(2) << 30;
-		return cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
+		return default_disk(s, err) < 0 ? -1 : cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
 	}
 	if (!(s->a = cmd_load(target, err)) || ns_check(err) < 0 ||
 		cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
@@ -89,7 +103,7 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 	s->disk = s->a->machine_disk;
 	s->cpus = s->a->machine_cpus;
 	s->ports = published(s->a);
-	return 0;
+	return s->disk ? 0 : default_disk(s, err);
 }
 
 void subject_release(struct subject *s)

@@ -18,7 +18,7 @@ struct guest_spec {
 	const char *dir;    /* scratch; the caller makes and removes it */
 	const char *report; /* directory for screenshots */
 	const char *arch;
-	uint64_t memory, disk;
+	uint64_t memory, disk; /* bytes; the disk: with the image on it, of nspawn its /var alone */
 	unsigned cpus;
 	bool nic;
 	const unsigned *ports;		/* TCP ports that the machine publishes, ended by 0, or NULL */

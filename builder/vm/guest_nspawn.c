@@ -138,7 +138,7 @@ static void release(struct guest *g)
 	g->own = NULL;
 }
 
-/* /var as the machine has it: ext4 of the disk's size, less what the image's partitions would take. */
+/* /var as the machine has it: ext4. It has the whole disk: the image's partitions are beside it. */
 static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 {
 	_cleanup_free_ char *file = in_dir(g, "var.ext4"), *at = in_dir(g, "var");
@@ -148,7 +148,7 @@ static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 	if (path_remove(file, err) < 0)
 		return -1;
 	fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, (off_t)(g->spec.disk ? g->spec.disk : UINT64_C(8) << 30)) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)g->spec.disk) < 0)
 		return err_sys(err, errno, "make %s", file);
 	if (proc_run(mkfs, NULL, err) < 0 || path_mkdirs(at, err) < 0 ||
 		mount_file(file, at, "loop,nosuid,nodev", err) < 0)

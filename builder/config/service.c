@@ -45,6 +45,7 @@ static const struct field secret_fields[] = {
 	FIELD(struct secret_def, bytes, UINT, .min = 16, .max = 1024),
 	FIELD(struct secret_def, encoding, ENUM, .names = encodings),
 	FIELD_SUB(struct secret_def, certificate, PTR, struct cert_def, cert_fields),
+	FIELD_AS("if", struct secret_def, when, SCALAR),
 	FIELD(struct secret_def, show, SCALAR),
 	FIELD_SELF(struct secret_def, self),
 	FIELD_END,

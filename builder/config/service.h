@@ -52,6 +52,7 @@ struct secret_def {
 	uint64_t bytes;
 	const char *encoding;
 	struct cert_def *certificate;
+	const struct ynode *when; /* the condition under which there is one, or NULL */
 	const struct ynode *show; /* what it is, for the person who is told it once; or NULL */
 	const struct ynode *self;
 };

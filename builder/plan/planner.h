@@ -168,6 +168,8 @@ int plan_gpus(struct planner *pl, struct err *err);    /* who gets which */
 const struct gpu_unit *gpu_unit_of(struct planner *pl, const char *name, const struct firmware_def *d);
 int plan_derived(struct planner *pl, struct err *err);
 int plan_secrets(struct planner *pl, struct err *err);
+/* Is there such a secret? `owner`: of the service, or of the claim on it. */
+int secret_wanted(const struct scope *owner, const struct secret_def *d, bool *ret, struct err *err);
 int plan_provision(struct planner *pl, struct err *err);
 int plan_flows(struct planner *pl, struct err *err);
 int plan_publish(struct planner *pl, struct err *err);

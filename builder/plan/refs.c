@@ -57,10 +57,12 @@ static int ref_cert(const struct scope *s, const struct place *at, const char *r
 	return -1;
 }
 
-/* secret.NAME of a list of definitions; `prefix` makes the id. */
-static int ref_secret(const struct scope *s, const struct place *at, const char *ref, const secret_defs *defs,
-	const char *prefix, const char *rest, struct value *ret, struct err *err)
+/* secret.NAME of a claim, or (NULL) of the service itself. Empty where its condition says that there is none. */
+static int ref_secret(const struct scope *s, const struct place *at, const char *ref, struct pclaim *claim,
+	const char *rest, struct value *ret, struct err *err)
 {
+	const struct scope owner = {.pl = s->pl, .svc = claim ? claim->provider : s->svc, .claim = claim};
+	const secret_defs *defs = claim ? &claim->offer->secrets : &s->svc->def->secrets;
 	size_t len = strcspn(rest, ".");
 	const char *part = rest[len] ? rest + len + 1 : NULL;
 	const char *name = arena_strndup(s->pl->arena, rest, len);
@@ -71,7 +73,14 @@ static int ref_secret(const struct scope *s, const struct place *at, const char 
 		if (strcmp(d->name, name) != 0)
 			continue;
 		vec_release(&names);
-		const char *id = arena_printf(s->pl->arena, "%s/%s", prefix, name);
+		const char *id =
+			claim ? arena_printf(s->pl->arena, "%s/%s/%s", claim->svc->def->name, claim->def->name, name)
+			      : arena_printf(s->pl->arena, "%s/%s", s->svc->def->name, name);
+		bool wanted;
+		if (secret_wanted(&owner, d, &wanted, err) < 0)
+			return -1;
+		if (!wanted)
+			return 0;
 		ret->why = arena_strdup(s->pl->arena, ref);
 		if (d->certificate)
 			return ref_cert(s, at, ref, id, part, ret, err);
@@ -84,11 +93,6 @@ static int ref_secret(const struct scope *s, const struct place *at, const char 
 	unknown(at, ref, "secret", name, names.v, err);
 	vec_release(&names);
 	return -1;
-}
-
-static const char *claim_prefix(const struct scope *s, const struct pclaim *c)
-{
-	return arena_printf(s->pl->arena, "%s/%s", c->svc->def->name, c->def->name);
 }
 
 static int unknown_container(
@@ -275,7 +279,7 @@ static int ref_dotted(const struct scope *s, const struct place *at, const char 
 		return 1;
 	if (!strcmp(head, "service") && s->claim) {
 		if (str_starts(rest, "secret."))
-			return ref_secret(s, at, ref, &s->svc->def->secrets, s->svc->def->name, rest + 7, ret, err);
+			return ref_secret(s, at, ref, NULL, rest + 7, ret, err);
 		if (str_starts(rest, "settings."))
 			return ref_setting(s, at, ref, rest + 9, ret, err);
 		if (str_starts(rest, "claims."))
@@ -286,9 +290,7 @@ static int ref_dotted(const struct scope *s, const struct place *at, const char 
 	if (!strcmp(head, "settings"))
 		return ref_setting(s, at, ref, rest, ret, err);
 	if (!strcmp(head, "secret"))
-		return s->claim ? ref_secret(s, at, ref, &s->claim->offer->secrets, claim_prefix(s, s->claim), rest,
-					  ret, err)
-				: ref_secret(s, at, ref, &s->svc->def->secrets, s->svc->def->name, rest, ret, err);
+		return ref_secret(s, at, ref, s->claim, rest, ret, err);
 	if (!strcmp(head, "saved"))
 		return ref_saved(s, at, ref, rest, ret, err);
 	if (!strcmp(head, "address"))
@@ -320,7 +322,7 @@ static int ref_var(const struct scope *s, const struct place *at, const struct l
 			return 0;
 		}
 		if (str_starts(rest, "secret."))
-			return ref_secret(s, at, ref, &c->offer->secrets, claim_prefix(s, c), rest + 7, ret, err);
+			return ref_secret(s, at, ref, c, rest + 7, ret, err);
 		return claim_member(s, c, at, rest, true, ret, err);
 	}
 	if (v->kind == V_CONTAINERS) {

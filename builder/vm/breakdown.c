@@ -9,6 +9,13 @@ const char *breakdown_text(const json_t *obj, const char *key)
 	return s ? s : "";
 }
 
+uint64_t breakdown_memory(const json_t *of, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(json_object_get(of, "memory"), key));
+
+	return n > 0 && n < (json_int_t)1 << 50 ? (uint64_t)n : 0;
+}
+
 /* A number of milliseconds that can be one; -1: there is none. */
 static double ms_of(const json_t *obj, const char *key)
 {

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum span_kind { SPAN_BOOT, SPAN_CONTAINER, SPAN_PROVISION, SPAN_STEP };
 
@@ -24,3 +25,5 @@ void breakdown_of(const json_t *boot, struct breakdown *ret);
 void breakdown_release(struct breakdown *b);
 /* The string, or "" for anything else. */
 const char *breakdown_text(const json_t *obj, const char *key);
+/* Bytes that a service or container has in memory: "used", "peak" or "limit"; 0: not said. */
+uint64_t breakdown_memory(const json_t *of, const char *key);

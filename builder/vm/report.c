@@ -142,6 +142,50 @@ static void html_storage(struct strbuf *b, const json_t *storage)
 	strbuf_adds(b, ".</p>\n");
 }
 
+static void html_bytes(struct strbuf *b, const json_t *of, const char *key)
+{
+	uint64_t n = breakdown_memory(of, key);
+
+	strbuf_addf(b, "<td>%s</td>", n ? str_bytes(n) : "");
+}
+
+/* What each service had in memory, in the newest full status. */
+static void html_memory(struct strbuf *b, const json_t *services)
+{
+	size_t i, k, n = 0;
+	json_t *s, *c;
+	uint64_t all = 0;
+
+	json_array_foreach(services, i, s)
+	{
+		uint64_t used = breakdown_memory(s, "used");
+		if (!used)
+			continue;
+		if (!n++)
+			strbuf_adds(b, "<table class=\"memory\"><tr><th>service</th><th>memory</th><th>peak</th>"
+				       "<th>limit</th><th>containers</th></tr>\n");
+		all += used;
+		strbuf_adds(b, "<tr><td>");
+		escape(b, breakdown_text(s, "name"));
+		strbuf_adds(b, "</td>");
+		html_bytes(b, s, "used");
+		html_bytes(b, s, "peak");
+		html_bytes(b, s, "limit");
+		const char *sep = "<td>";
+		json_array_foreach(json_object_get(s, "containers"), k, c)
+		{
+			strbuf_adds(b, sep);
+			escape(b, breakdown_text(c, "name"));
+			if (breakdown_memory(c, "used"))
+				strbuf_addf(b, " %s", str_bytes(breakdown_memory(c, "used")));
+			sep = ", ";
+		}
+		strbuf_adds(b, "</td></tr>\n");
+	}
+	if (n)
+		strbuf_addf(b, "<tr><td>all</td><td>%s</td><td></td><td></td><td></td></tr></table>\n", str_bytes(all));
+}
+
 /* What took how long from power-on to ready: a bar for each part of the boot, container and provision step. */
 static void html_boot(struct strbuf *b, size_t number, const json_t *boot)
 {
@@ -159,6 +203,7 @@ static void html_boot(struct strbuf *b, size_t number, const json_t *boot)
 		strbuf_adds(b, "</h3>\n");
 	}
 	html_storage(b, json_object_get(boot, "storage"));
+	html_memory(b, json_object_get(boot, "services"));
 	if (d.total_ms > 0 && d.n) {
 		int last = -1;
 		strbuf_adds(b, "<table class=\"bars\">\n");

@@ -190,15 +190,20 @@ void verdict_print_services(FILE *f, const struct verdict *v)
 	json_t *services = json_object_get(boot, "services"), *s, *c;
 	size_t i, k;
 
+	uint64_t all = 0;
+
 	if (!json_array_size(services))
 		return;
-	fprintf(f, "\n%-14s %-16s %-10s %s\n", "LAYER", "SERVICE", "HEALTH", "CONTAINERS (seconds to healthy)");
+	fprintf(f, "\n%-14s %-16s %-10s %9s  %s\n", "LAYER", "SERVICE", "HEALTH", "MEMORY",
+		"CONTAINERS (seconds to healthy)");
 	json_array_foreach(services, i, s)
 	{
 		if (!json_array_size(json_object_get(s, "containers")))
 			continue;
-		fprintf(f, "%-14s %-16s %-10s", breakdown_text(s, "layer"), breakdown_text(s, "name"),
-			breakdown_text(s, "health"));
+		uint64_t used = breakdown_memory(s, "used");
+		all += used;
+		fprintf(f, "%-14s %-16s %-10s %9s ", breakdown_text(s, "layer"), breakdown_text(s, "name"),
+			breakdown_text(s, "health"), used ? str_bytes(used) : "");
 		json_array_foreach(json_object_get(s, "containers"), k, c)
 		{
 			double from = json_number_value(json_object_get(c, "started_ms"));
@@ -209,6 +214,8 @@ void verdict_print_services(FILE *f, const struct verdict *v)
 		}
 		fputc('\n', f);
 	}
+	if (all)
+		fprintf(f, "%s in memory, of all services\n", str_bytes(all));
 	print_breakdown(f, boot);
 }
 

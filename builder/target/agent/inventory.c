@@ -1,6 +1,7 @@
 /* Bytes under podman's storage and the volumes; sockets that listen on the machine and in its containers. */
 #include "base/json.h"
 #include "base/path.h"
+#include "target/agent/memory.h"
 #include "target/agent/podman.h"
 #include "target/agent/status.h"
 #include <arpa/inet.h>
@@ -123,4 +124,5 @@ void status_inventory(const struct agent *a, json_t *status)
 			sockets_of(proc, a->m.containers[i].name, list);
 	}
 	json_object_set_new(status, "listening", list);
+	status_memory(a, status);
 }

@@ -1,6 +1,7 @@
 #include "target/agent/podman.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "target/agent/unit.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -169,35 +170,17 @@ static bool same_net(const char *pid, ino_t host)
 	return stat(path, &st) < 0 || st.st_ino == host;
 }
 
-static pid_t find_pid(const char *dir, ino_t host, int depth)
-{
-	_cleanup_err_ struct err ignored = ERR_INIT;
-	_cleanup_free_ char *procs = path_join(dir, "cgroup.procs");
-	_cleanup_free_ char *text = path_read(procs, 1 << 20, NULL, &ignored);
-	_cleanup_strvec_ struct strvec pids = STRVEC_INIT;
-	str_split(&pids, text ? text : "", "\n");
-	for (size_t i = 0; i < pids.n; i++) {
-		uint64_t pid;
-		if (str_to_u64(pids.v[i], &pid) && !same_net(pids.v[i], host))
-			return (pid_t)pid;
-	}
-	pid_t found = 0;
-	DIR *d = depth > 0 ? opendir(dir) : NULL;
-	const struct dirent *e;
-	while (d && !found && (e = readdir(d))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		_cleanup_free_ char *sub = path_join(dir, e->d_name);
-		found = find_pid(sub, host, depth - 1);
-	}
-	if (d)
-		closedir(d);
-	return found;
-}
-
 pid_t podman_pid(const struct container *c)
 {
 	struct stat st;
-	_cleanup_free_ char *dir = xasprintf("/sys/fs/cgroup/system.slice/%s", c->unit);
-	return stat("/proc/self/ns/net", &st) < 0 ? 0 : find_pid(dir, st.st_ino, 4);
+	_cleanup_free_ char *dir = unit_group(c->unit);
+	_cleanup_strvec_ struct strvec pids = STRVEC_INIT;
+	uint64_t pid;
+	if (stat("/proc/self/ns/net", &st) < 0)
+		return 0;
+	unit_processes(dir, &pids);
+	for (size_t i = 0; i < pids.n; i++)
+		if (str_to_u64(pids.v[i], &pid) && !same_net(pids.v[i], st.st_ino))
+			return (pid_t)pid;
+	return 0;
 }

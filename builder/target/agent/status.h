@@ -6,7 +6,7 @@
 json_t *status_core(const struct agent *a) __attribute__((returns_nonnull));
 /* Adds certificates, refusals and the boot's breakdown. */
 void status_details(const struct agent *a, json_t *status);
-/* Adds what is counted by walking and listing: bytes under storage and volumes, listening sockets. */
+/* Adds what is counted by walking and listing: bytes under storage and volumes, listening sockets, memory. */
 void status_inventory(const struct agent *a, json_t *status);
 /* "7 of 9 services healthy; waiting for postgres (not running)". The caller frees it. */
 char *status_line(const json_t *status) __attribute__((returns_nonnull));

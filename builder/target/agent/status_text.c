@@ -73,6 +73,8 @@ static void service_rows(const json_t *status, struct strbuf *out)
 				json_text(c, "health"));
 			if (to >= from && to)
 				strbuf_addf(out, " %7.1f s", (double)(to - from) / 1000);
+			if (num_of(json_object_get(c, "memory"), "used"))
+				strbuf_addf(out, "  %s", str_bytes(num_of(json_object_get(c, "memory"), "used")));
 			if (num_of(c, "restarts"))
 				strbuf_addf(out, "  restarted %" PRIu64 " times", num_of(c, "restarts"));
 			if (*json_text(c, "reason"))

@@ -1,7 +1,14 @@
 /* systemd's units, as far as the agent must know them. */
 #pragma once
 #include "base/err.h"
+#include "base/str.h"
 #include <stdbool.h>
+
+/* Where the unit's control group is. The caller frees it. */
+char *unit_group(const char *unit) __attribute__((returns_nonnull));
+/* The ids of the processes in a control group and in those below it: podman makes some in that of a container's unit.
+ */
+void unit_processes(const char *group, struct strvec *pids);
 
 /* Whether the unit has processes (its control group is populated). True where there are no such groups to look at. */
 bool unit_running(const char *unit);

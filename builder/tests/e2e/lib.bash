@@ -144,14 +144,16 @@ listens_as_planned() {
         grep -qxe "$protocol $port" -e "$protocol $port $address" <<<"$planned" || echo "$protocol $port $address"
     done <<<"$seen")"
 }
-# breakdown_is_whole PROFILE ENGINE: the report of the first boot has the seconds of every part, container and provision step
+# breakdown_is_whole PROFILE ENGINE: the report of the first boot has the seconds of every part, container and provision step,
+# and what every container had in memory
 breakdown_is_whole() {
-    same "$1: the report says what took how long until it was ready" 'parts, containers and steps: all' "$(jq -r --arg engine "$2" '
+    same "$1: the report says what took how long until it was ready, and who has how much memory" 'parts, containers and steps: all' "$(jq -r --arg engine "$2" '
         [.scenarios[] | select(.scenario == "first-boot").boots[]] | last |
         [(select(.ready_ms == null) | "ready"),
          (select($engine == "qemu").boot | (select((.firmware_ms // .before_kernel_ms) == null) | "firmware"),
             (("kernel_ms", "init_ms", "root_ms", "userspace_ms") as $part | select((.[$part] // 0) <= 0) | $part)),
          (.services[].containers[] | select(.started_ms == null or (.healthy_ms // 0) <= .started_ms).name),
+         (.services[].containers[] | select((.memory.used // 0) <= 0) | "memory of \(.name)"),
          (select((.services | length) == 0 or ([.provision[].steps[]] | length) == 0) | "nothing"),
          (.provision[] | .id as $id | .steps[] | select(.at_ms == null or .ms == null) | "\($id)/\(.name)")]
         | "parts, containers and steps: \(if length == 0 then "all" else join(" ") + " missing" end)"' "$reports/$1-$2/verdict.json")"

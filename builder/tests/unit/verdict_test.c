@@ -51,15 +51,17 @@ static void fill(struct verdicts *vs)
 	verdict_add_console(v, "login:" HOSTILE);
 	strvec_add(&v->screenshots, "a&b.png");
 	v->seconds = 3.5;
-	_cleanup_json_ json_t *boot = json_pack("{s:i, s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i, s:i, s:i}, s:[{s:s, s:s, "
-						"s:s, s:[{s:s, s:i, s:i}]}], s:[{s:s, s:i, s:i, "
-						"s:[{s:s, s:i, s:i, s:s}, {s:s, s:i, s:s}]}]}",
-		"ready_ms", 10000, "storage", "image_bytes", 0, "container_bytes", 2048, "other_bytes", 1048576, "boot",
-		"before_kernel_ms", 700, "kernel_ms", 1000, "init_ms", 500, "root_at_ms", 200, "root_ms", 100,
-		"services", "name", "<svc>", "layer", "edge", "health", "healthy", "containers", "name", "<web>\x01",
-		"started_ms", 2000, "healthy_ms", 4000, "provision", "id", "<prov>", "started_ms", 5000, "changed_ms",
-		8000, "steps", "name", "<step>", "at_ms", 5500, "ms", 1234, "how", "done", "name", "then", "ms", 100,
-		"how", "done");
+	_cleanup_json_ json_t *boot =
+		json_pack("{s:i, s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i, s:i, s:i}, s:[{s:s, s:s, "
+			  "s:s, s:{s:i, s:i}, s:[{s:s, s:i, s:i, s:{s:i}}, {s:s}]}], s:[{s:s, s:i, s:i, "
+			  "s:[{s:s, s:i, s:i, s:s}, {s:s, s:i, s:s}]}]}",
+			"ready_ms", 10000, "storage", "image_bytes", 0, "container_bytes", 2048, "other_bytes", 1048576,
+			"boot", "before_kernel_ms", 700, "kernel_ms", 1000, "init_ms", 500, "root_at_ms", 200,
+			"root_ms", 100, "services", "name", "<svc>", "layer", "edge", "health", "healthy", "memory",
+			"used", 300 << 20, "limit", 1 << 30, "containers", "name", "<web>\x01", "started_ms", 2000,
+			"healthy_ms", 4000, "memory", "used", 300 << 20, "name", "<more>", "provision", "id", "<prov>",
+			"started_ms", 5000, "changed_ms", 8000, "steps", "name", "<step>", "at_ms", 5500, "ms", 1234,
+			"how", "done", "name", "then", "ms", 100, "how", "done");
 	assert_non_null(boot);
 	verdict_add_boot(v, boot);
 	v = verdicts_add(vs, "p", "skipped", "s", "nspawn");
@@ -161,6 +163,9 @@ static void test_html(void **state)
 		"kernel</td><td class=\"bar\"><span style=\"margin-left:6.54%;width:9.35%\"></span></td><td>1.0 s"));
 	assert_non_null(strstr(html, "&lt;step&gt;</td><td class=\"bar\"><span "
 				     "style=\"margin-left:57.94%;width:11.53%\"></span></td><td>1.2 s"));
+	assert_non_null(strstr(html, "<tr><td>&lt;svc&gt;</td><td>300 MiB</td><td></td><td>1.0 GiB</td>"
+				     "<td>&lt;web&gt;" R " 300 MiB, &lt;more&gt;</td></tr>\n"
+				     "<tr><td>all</td><td>300 MiB</td>"));
 	assert_null(strstr(html, "<b>"));
 	assert_null(strstr(html, "<web>"));
 	assert_null(strstr(html, "<svc>"));
@@ -183,6 +188,10 @@ static void test_breakdown(void **state)
 	assert_non_null(f);
 	verdict_print_services(f, &vs.v[0]);
 	fclose(f);
+	assert_true(str_starts(text,
+		"\nLAYER          SERVICE          HEALTH        MEMORY  CONTAINERS (seconds to healthy)\n"
+		"edge           <svc>            healthy      300 MiB  <web>" R " (2.0) <more>\n"
+		"300 MiB in memory, of all services\nready after"));
 	assert_non_null(
 		strstr(text, "\nready after 10.7 s: firmware and boot loader 0.7, kernel 1.0, init 0.5, root and "
 			     "store, in init 0.1\n"
@@ -200,7 +209,10 @@ static void test_odd_status(void **state)
 		"[{}]}]}",
 		"{\"services\": [{\"name\": 1, \"containers\": [{\"name\": [], \"started_ms\": 1, \"healthy_ms\": "
 		"9e9}]}], "
-		"\"uptime_ms\": 3}"};
+		"\"uptime_ms\": 3}",
+		"{\"services\": [{\"memory\": 7, \"containers\": [{\"memory\": []}]}, {\"memory\": {\"used\": "
+		"-1, \"peak\": 9e9, \"limit\": \"x\"}, \"containers\": [{}]}, {\"memory\": {\"used\": "
+		"9223372036854775807}}]}"};
 	struct verdicts vs = {0};
 	_cleanup_file_ FILE *null = fopen("/dev/null", "we");
 

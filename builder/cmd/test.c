@@ -13,12 +13,14 @@
 #include "vm/play.h"
 #include "vm/verdict.h"
 #include <string.h>
+#include <time.h>
 
 struct test_opts {
 	const char *target;	 /* profile or image */
 	struct strvec scenarios; /* names asked for */
 	const struct guest_engine *engine;
 	const char *junit, *report;
+	uint64_t seed; /* of random moments */
 };
 
 static const struct guest_engine *engine_named(const char *name, struct err *err)
@@ -49,6 +51,10 @@ static int parse_options(int argc, char **argv, struct test_opts *o, struct err 
 			o->junit = v;
 		} else if ((v = cmd_value("--report", argc, argv, &i))) {
 			o->report = v;
+		} else if ((v = cmd_value("--seed", argc, argv, &i))) {
+			if (i >= 0 && (!str_to_u64(v, &o->seed) || o->seed >> 48))
+				return err_set(
+					err, ERR_USAGE, "test: --seed: expected a number below 2^48, found \"%s\"", v);
 		} else if (opt[0] == '-') {
 			return err_set(err, ERR_USAGE, "test: unknown option \"%s\"", opt);
 		} else if (o->target) {
@@ -104,9 +110,10 @@ static int play_once(const struct scenario *s, const struct guest_engine *e, str
 /* So often at most, when the engine fails its machine. */
 enum { TRIES = 3 };
 
-static int play_one(const struct scenario *s, const struct subject *subject, const struct guest_engine *e,
+static int play_one(const struct scenario *s, const struct subject *subject, const struct test_opts *o,
 	const char *report, struct verdicts *vs, struct err *err)
 {
+	const struct guest_engine *e = o->engine;
 	struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, e->name);
 	_cleanup_free_ char *accel = cache_path(subject->cache, "kvm");
 	_cleanup_free_ struct guest_disk *disks = xcalloc(s->machine.disks.n + 1, sizeof *disks);
@@ -124,6 +131,7 @@ static int play_one(const struct scenario *s, const struct subject *subject, con
 		.nic = s->machine.nic,
 		.ports = subject->ports,
 		.clock = s->machine.clock,
+		.seed = o->seed,
 		.image = subject->image,
 		.kernel = subject->built.kernel,
 		.accel_cache = accel,
@@ -187,7 +195,7 @@ static int play_all(const struct test_opts *o, const struct subject *subject, co
 			if (!cmd_globals.json)
 				verdict_print(stdout, v);
 		} else if (!no) {
-			r = play_one(s, subject, o->engine, report, vs, err);
+			r = play_one(s, subject, o, report, vs, err);
 			played++;
 		}
 	}
@@ -239,7 +247,7 @@ static int conclude(const struct verdicts *vs, const char *report, struct err *e
 
 int cmd_test(int argc, char **argv, struct err *err)
 {
-	struct test_opts o = {.engine = &guest_qemu};
+	struct test_opts o = {.engine = &guest_qemu, .seed = (uint64_t)time(NULL)};
 	struct subject s = {0};
 	struct verdicts vs = {0};
 	_cleanup_free_ char *report = NULL;

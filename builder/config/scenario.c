@@ -52,7 +52,8 @@ static const struct field console_fields[] = {
 	NAME, WITHIN, FIELD_AS("shows", struct scenario_step, output, STR, .required = true), FIELD_END};
 static const struct field off_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, button, BOOL), FIELD_END};
 static const struct field cut_fields[] = {NAME, WITHIN, FIELD(struct scenario_step, provision, STR),
-	FIELD_AS("after", struct scenario_step, after_ms, MS), FIELD_END};
+	FIELD_AS("after", struct scenario_step, after_ms, MS), FIELD_AS("random", struct scenario_step, random_ms, MS),
+	FIELD(struct scenario_step, times, UINT, .min = 1, .max = 100), FIELD_END};
 static const struct field corrupt_fields[] = {
 	NAME, FIELD(struct scenario_step, partition, STR, .required = true), FIELD_END};
 
@@ -136,6 +137,10 @@ static int check_step(const struct scenario *s, const struct scenario_step *step
 		return ynode_err(key, err, "within: no time at all");
 	if ((step->kind == STEP_RUN || step->kind == STEP_VISIT) && step->command.n == 0)
 		return ynode_err(key, err, "%s: the command is empty", kinds[step->kind].key);
+	if (step->times && !step->random_ms)
+		return ynode_err(key, err, "cut: `times` is for cuts at `random` moments");
+	if (step->random_ms && (step->provision || step->after_ms))
+		return ynode_err(key, err, "cut: `random` stands for itself, without `provision` and `after`");
 	if (step->at && step->at[0] != '/')
 		return ynode_err(key, err, "at: expected a path into the status such as /state, found '%s'", step->at);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -39,6 +39,8 @@ struct scenario_step {
 	const char *at, *is;			   /* status: JSON pointer and regular expression */
 	const char *provision;			   /* cut: as soon as this provision graph runs */
 	uint64_t after_ms;			   /* cut: so long after the step begins */
+	uint64_t random_ms;			   /* cut: at a random moment of first boot, within so long */
+	uint64_t times;				   /* cut, with random: so often, switched on in between; 0: once */
 	const char *partition;			   /* corrupt: label ending: "root", "store" ... */
 	bool button;				   /* off */
 };

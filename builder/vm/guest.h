@@ -23,6 +23,7 @@ struct guest_spec {
 	bool nic;
 	const unsigned *ports;		/* TCP ports that the machine publishes, ended by 0, or NULL */
 	const char *clock;		/* NULL: now */
+	uint64_t seed;			/* of the scenario's random moments; the lower 48 bits count */
 	const struct guest_disk *disks; /* further disks, ended by {NULL}, or NULL */
 	/* qemu */
 	const char *image, *kernel, *accel_cache;

@@ -19,6 +19,9 @@ static char *step_title(const struct scenario_step *s)
 	case STEP_CONSOLE:
 		return xasprintf("%s shows %s", key, s->output);
 	case STEP_CUT:
+		if (s->random_ms)
+			return s->times > 1 ? xasprintf("power cut at %u random moments", (unsigned)s->times)
+					    : xstrdup("power cut at a random moment");
 		return xasprintf(
 			"power cut%s%s", s->provision ? " during provision of " : "", s->provision ? s->provision : "");
 	case STEP_CORRUPT:
@@ -79,7 +82,12 @@ static int play_step(struct play *p, const struct scenario_step *s, struct err *
 int play_scenario(const struct scenario *s, const struct guest_engine *e, const struct guest_spec *spec,
 	struct verdict *v, struct err *err)
 {
-	struct play p = {.s = s, .v = v, .saved = json_object(), .ran = json_object()};
+	struct play p = {.s = s,
+		.v = v,
+		.saved = json_object(),
+		.ran = json_object(),
+		.random = {(unsigned short)(spec->seed >> 32), (unsigned short)(spec->seed >> 16),
+			(unsigned short)spec->seed}};
 	uint64_t begun = vm_ms();
 	interrupt_catch();
 	int r = guest_create(&p.g, e, spec, err);

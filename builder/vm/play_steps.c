@@ -27,28 +27,38 @@ static const char *end_name(enum vm_end end)
 	return "?";
 }
 
-static void add_end(struct play *p, enum vm_end end)
+void play_add_end(struct play *p, enum vm_end end)
 {
 	strbuf_addf(&p->why, "the machine %s", end_name(end));
 	if (end == VM_GONE)
 		strbuf_addf(&p->why, ": %s", p->g.said ? p->g.said : "what ran it has ended");
 }
 
-static int step_boot(struct play *p, const struct scenario_step *s, struct err *err)
+int play_boot(struct play *p, struct err *err)
 {
-	(void)s;
 	play_end_of_boot(p); /* one that no step waited for the end of: its status is not the new one's */
 	strbuf_reset(&p->console);
 	p->power_on_ms = vm_ms();
 	return p->g.engine->start(&p->g, err);
 }
 
-static int step_fresh(struct play *p, const struct scenario_step *s, struct err *err)
+static int step_boot(struct play *p, const struct scenario_step *s, struct err *err)
 {
 	(void)s;
+	return play_boot(p, err);
+}
+
+int play_fresh(struct play *p, struct err *err)
+{
 	p->g.engine->cut(&p->g);
 	play_end_of_boot(p);
 	return p->g.engine->fresh(&p->g, err);
+}
+
+static int step_fresh(struct play *p, const struct scenario_step *s, struct err *err)
+{
+	(void)s;
+	return play_fresh(p, err);
 }
 
 /* RFC 6901, without the ~ escapes that no key of ours needs. */
@@ -74,8 +84,7 @@ static char *as_text(const json_t *j)
 	return json_is_string(j) ? xstrdup(json_string_value(j)) : json_compact(j);
 }
 
-/* Wait until fn holds. 0 held, 1 not within the time or the machine ended; p->why says it. */
-static int wait_for(struct play *p, uint64_t within_ms, bool (*fn)(struct play *, const struct scenario_step *),
+int play_wait(struct play *p, uint64_t within_ms, bool (*fn)(struct play *, const struct scenario_step *),
 	const struct scenario_step *s)
 {
 	uint64_t end = vm_ms() + within_ms;
@@ -86,7 +95,7 @@ static int wait_for(struct play *p, uint64_t within_ms, bool (*fn)(struct play *
 		if (fn(p, s))
 			return 0;
 		if (e != VM_RUNNING) {
-			add_end(p, e);
+			play_add_end(p, e);
 			return 1;
 		}
 		if (interrupt_came()) {
@@ -101,7 +110,7 @@ static int wait_for(struct play *p, uint64_t within_ms, bool (*fn)(struct play *
 	}
 }
 
-static bool is_ready(struct play *p, const struct scenario_step *s)
+bool play_is_ready(struct play *p, const struct scenario_step *s)
 {
 	(void)s;
 	return str_eq(json_string_value(json_object_get(p->status, "state")), "ready");
@@ -140,7 +149,7 @@ static void add_console_tail(struct play *p)
 static int step_ready(struct play *p, const struct scenario_step *s, struct err *err)
 {
 	(void)err;
-	if (wait_for(p, s->within_ms, is_ready, s) == 0) {
+	if (play_wait(p, s->within_ms, play_is_ready, s) == 0) {
 		for (uint64_t end = vm_ms() + FULL_MS; !p->full && vm_ms() < end && !interrupt_came(); play_listen(p))
 			usleep(TICK_MS * 1000);
 		return 0;
@@ -170,7 +179,7 @@ static bool status_is(struct play *p, const struct scenario_step *s)
 static int step_status(struct play *p, const struct scenario_step *s, struct err *err)
 {
 	(void)err;
-	if (wait_for(p, s->within_ms, status_is, s) == 0)
+	if (play_wait(p, s->within_ms, status_is, s) == 0)
 		return 0;
 	_cleanup_free_ char *text = status_text(p, s->at);
 	strbuf_addf(&p->why, "\n%s is %s, expected %s", s->at, text, s->is);
@@ -201,7 +210,7 @@ static int step_console(struct play *p, const struct scenario_step *s, struct er
 	strbuf_addf(&p->why, "the console does not show %s", s->output);
 	if (e == VM_GONE) {
 		strbuf_adds(&p->why, ", and ");
-		add_end(p, e);
+		play_add_end(p, e);
 	}
 	add_console_tail(p);
 	return 1;
@@ -305,7 +314,7 @@ static int step_off(struct play *p, const struct scenario_step *s, struct err *e
 {
 	if (s->button && p->g.engine->button(&p->g, err) < 0)
 		return -1;
-	int r = wait_for(p, s->within_ms, ended, s);
+	int r = play_wait(p, s->within_ms, ended, s);
 	play_end_of_boot(p);
 	return r;
 }
@@ -319,27 +328,9 @@ static int step_reboot(struct play *p, const struct scenario_step *s, struct err
 	const char *const argv[] = {"systemctl", "reboot", NULL};
 
 	(void)p->g.engine->exec(&p->g, argv, s->within_ms, &out, &status, &ignored);
-	int r = wait_for(p, s->within_ms, ended, s);
+	int r = play_wait(p, s->within_ms, ended, s);
 	play_end_of_boot(p);
-	return r ? r : step_boot(p, s, err);
-}
-
-static bool provision_runs(struct play *p, const struct scenario_step *s)
-{
-	return json_object_get(p->ran, s->provision);
-}
-
-static int step_cut(struct play *p, const struct scenario_step *s, struct err *err)
-{
-	(void)err;
-	int r = s->provision ? wait_for(p, s->within_ms, provision_runs, s) : 0;
-	for (uint64_t end = vm_ms() + s->after_ms; r == 0 && vm_ms() < end && !interrupt_came();) {
-		play_listen(p);
-		usleep(1000 * (useconds_t)(end - vm_ms() < TICK_MS ? 1 : TICK_MS));
-	}
-	p->g.engine->cut(&p->g);
-	play_end_of_boot(p);
-	return r;
+	return r ? r : play_boot(p, err);
 }
 
 static int step_corrupt(struct play *p, const struct scenario_step *s, struct err *err)

@@ -115,7 +115,7 @@ scenarios() {
     shift 2
     mkdir -p "$report"
     "$kiln" test "$(profile_file "$profile")" --engine "$engine" --cache "$(test_cache)" --out "$build/test-out" \
-        --report "$report" "$@" >"$report/console.txt" 2>&1
+        --report "$report" ${KILN_TEST_SEED:+--seed "$KILN_TEST_SEED"} "$@" >"$report/console.txt" 2>&1
     status=$?
     if [ ! -s "$report/verdict.json" ] || { [ $status -ne 0 ] && [ $status -ne 8 ]; }; then
         not_ok "$profile is tested on $engine" "status $status"$'\n'"$(tail -n 40 "$report/console.txt")"

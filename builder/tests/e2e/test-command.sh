@@ -11,6 +11,7 @@ refused 'two targets' 1 'kiln: error: test: one profile or image at a time, foun
 refused 'an unknown engine names the nearest' 1 'kiln: error: test: unknown engine "nspwan"
 kiln: hint: did you mean "nspawn"?' "$kiln" test "$tiny" --engine nspwan
 refused 'an option without its value' 1 'kiln: error: --junit needs a value' "$kiln" test "$tiny" --junit
+refused 'a seed that is none' 1 'kiln: error: test: --seed: expected a number below 2^48, found "281474976710656"' "$kiln" test "$tiny" --seed 281474976710656
 
 # Images that are none.
 mkdir "$scratch/dir"

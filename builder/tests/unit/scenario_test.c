@@ -132,6 +132,12 @@ static void test_details(void **state)
 	bad(STEP "console: {shows: \"*{2\"}\n",
 		"s.yaml:4:5: shows: not an extended regular expression: Invalid preceding regular expression");
 	bad(STEP "cut: {after: 1y}\n", "s.yaml:4:18: after: expected a duration such as 30s or 5m, found '1y'");
+	bad(STEP "cut: {times: 3}\n", "s.yaml:4:5: cut: `times` is for cuts at `random` moments");
+	bad(STEP "cut: {random: 9s, times: 0}\n", "s.yaml:4:30: times: expected a number from 1 to 100, found '0'");
+	bad(STEP "cut: {random: 9s, after: 1s}\n",
+		"s.yaml:4:5: cut: `random` stands for itself, without `provision` and `after`");
+	bad(STEP "cut: {random: 9s, provision: a}\n",
+		"s.yaml:4:5: cut: `random` stands for itself, without `provision` and `after`");
 	bad(STEP "corrupt: {}\n", "s.yaml:4:14: partition: missing");
 	bad(STEP "visit: {}\n", "s.yaml:4:12: command: missing");
 	bad(STEP "visit: {command: []}\n", "s.yaml:4:5: visit: the command is empty");
@@ -144,7 +150,7 @@ static const char good[] = HEAD
 	"steps:\n  - boot:\n  - ready: {within: 5m}\n"
 	"  - run: {name: n, in: web, command: [a, \"b c\"], status: 3, output: ^x, save: s, retry: true, show: true}\n"
 	"  - run: {command: [a], same: s, differs: s, apart: s}\n"
-	"  - cut: {provision: a/b, after: 500ms}\n";
+	"  - cut: {provision: a/b, after: 500ms}\n  - cut: {random: 90s, times: 10}\n";
 
 static void test_good(void **state)
 {
@@ -162,7 +168,7 @@ static void test_good(void **state)
 	assert_false(s->machine.nic);
 	assert_int_equal(s->machine.disks.n, 1);
 	assert_string_equal(s->machine.disks.v[0].key->text, "more");
-	assert_int_equal(s->steps.n, 5);
+	assert_int_equal(s->steps.n, 6);
 	assert_int_equal(s->steps.v[0].kind, STEP_BOOT);
 	assert_int_equal(s->steps.v[1].within_ms, 300000);
 	const struct scenario_step *run = &s->steps.v[2];
@@ -177,6 +183,8 @@ static void test_good(void **state)
 	assert_false(s->steps.v[3].show);
 	assert_string_equal(s->steps.v[4].provision, "a/b");
 	assert_int_equal(s->steps.v[4].after_ms, 500);
+	assert_int_equal(s->steps.v[5].random_ms, 90000);
+	assert_int_equal(s->steps.v[5].times, 10);
 	arena_release(&arena);
 	casefile_leave(&d);
 }

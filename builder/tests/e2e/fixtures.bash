@@ -38,11 +38,11 @@ with_browser() {
         command -v $tool >/dev/null || { skip "$1" "needs $tool: make deps"; exit; }
     done
 }
-# mirrored NAME: the profile as it is shipped, told where to pull from; its lock is made beside it
+# mirrored NAME [DIR]: the profile as it is shipped (or as it lies in DIR), told where to pull from; its lock is made beside it
 mirrored() {
     {
         echo "profile: $1"
-        echo "extends: $repo/qemu-test/profiles/$1.yaml"
+        echo "extends: ${2:-$repo/qemu-test/profiles}/$1.yaml"
         cat "$reg/mirrors.yaml"
     } >"$scratch/profiles/$1.yaml"
 }

@@ -1,18 +1,33 @@
 #!/usr/bin/env bash
-# The programs that people really use, in images as upstream makes them, pulled under their upstream names through the
-# mirror of a profile from a registry with TLS and a password; built, booted natively, used.
+# Every program of others that can be had, at once, offline: all of it becomes healthy and provisioned, and does its work for a client;
+# what each has in memory; the same after a restart, and after power cuts at 10 random moments of first boot.
 # level: full
+# minutes: 90
 #
-# The images are of qemu-test/fixtures: what cannot be had here is skipped with the reason.
+# The images are of qemu-test/fixtures: where one cannot be had this is skipped with the reason. KILN_TEST_SCENARIOS names other
+# scenarios to play; KILN_TEST_SEED has the cuts at the same moments again.
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 # shellcheck source=builder/tests/e2e/fixtures.bash
 . "$(dirname "$0")/fixtures.bash"
 
-with_fixtures 'real in nspawn' traefik valkey haproxy
-mirrored real
-scenarios real nspawn --scenario front-door --scenario functions --scenario isolation --scenario first-boot --scenario reboot
+with_browser 'real in nspawn'
+with_fixtures 'real in nspawn' traefik oauth2-proxy keycloak haproxy valkey versitygw ferretdb kafka ollama n8n n8n-runners sonarqube sonar-scanner
+mkdir "$scratch/shipped" # a copy, for the model beside it
+cp "$repo"/qemu-test/profiles/*.yaml "$scratch/shipped/"
+"$repo/qemu-test/fixtures/tiny-model.py" "$scratch/shipped/tiny.gguf"
+mirrored real "$scratch/shipped"
+read -ra play <<<"${KILN_TEST_SCENARIOS-everything everything-cut}"
+scenarios real nspawn "${play[@]/#/--scenario=}"
 listens_as_planned real nspawn
 pinned real
-mirrored real-ha
-scenarios real-ha nspawn --scenario failover
+
+# memory SERVICE...: these have some in the report of every boot that became ready
+memory() {
+    jq -r --args '[.scenarios[].boots[] | select(.ready_ms) | [.services[] | select((.memory.used // 0) > 0).name] as $seen
+        | ($ARGS.positional - $seen)[]] | unique | join(" ")' "$reports/real-nspawn/verdict.json" "$@"
+}
+mapfile -t services < <("$kiln" plan "$(profile_file real)" --json | jq -r '.services[] | select(.containers | length > 0).name')
+same 'the report has the memory of every service' '' "$(memory "${services[@]}")"
+jq -r '.scenarios[] | .scenario as $s | .boots[] | select(.ready_ms) | "# \($s): ready after \(.ready_ms / 1000) s, MiB: "
+    + ([.services[] | "\(.name) \((.memory.used // 0) / 1048576 | floor)"] | join(", "))' "$reports/real-nspawn/verdict.json"

@@ -171,6 +171,7 @@ static const struct field service_fields[] = {
 	FIELD_AS("service", struct service_def, name, IDENT, .required = true),
 	FIELD(struct service_def, summary, STR, .required = true),
 	FIELD(struct service_def, always, BOOL),
+	FIELD(struct service_def, gpu_variants, MAP),
 	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, setting_fields, .loose_name = true),
 	FIELD_SUB(struct service_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
 		.init = &secret_init),
@@ -341,8 +342,16 @@ struct service_def *service_bind(
 	return s;
 }
 
+static const struct ynode *variant_for_gpu(const struct service_def *s, const char *gpu)
+{
+	for (size_t i = 0; gpu && i < s->gpu_variants.n; i++)
+		if (!strcmp(s->gpu_variants.v[i].key->text, gpu))
+			return s->gpu_variants.v[i].value;
+	return NULL;
+}
+
 struct service_def *service_load(struct arena *arena, const char *path, const char *shown, const char *layer,
-	const struct ynode *variant, struct err *err)
+	const struct ynode *variant, const char *gpu, struct err *err)
 {
 	const struct ynode *root = yaml_load(arena, path, shown, err);
 	_cleanup_free_ char *dir = path_dir(path);
@@ -352,7 +361,9 @@ struct service_def *service_load(struct arena *arena, const char *path, const ch
 			"service: expected '%s' as its directory is called, found '%s'", path_base(dir), s->name);
 		return NULL;
 	}
-	if (!s || !variant)
+	if (s && !variant)
+		variant = variant_for_gpu(s, gpu);
+	if (!s || !variant || !strcmp(variant->text, VARIANT_NONE))
 		return s;
 	/* Without the variant it is right: what is wrong now is the variant's. */
 	root = variant_of(arena, root, path, variant, err);

@@ -139,6 +139,7 @@ struct service_def {
 	const char *name, *summary, *layer;
 	const char *dir, *file; /* absolute directory; the file as shown */
 	bool always;
+	struct ymap gpu_variants; /* KIND OF GPU: the variant for it, where the profile names none */
 	typed_defs settings;
 	secret_defs secrets;
 	struct {
@@ -158,11 +159,12 @@ struct service_def {
 extern const char *const reserved_names[];
 
 /*
- * Read and bind; nothing is evaluated. `path` to open, `shown` for errors; `variant` is a scalar that names one, or
- * NULL. Everything lives in the arena.
+ * Read and bind; nothing is evaluated. `path` to open, `shown` for errors; `variant` is a scalar of the profile that
+ * names one or VARIANT_NONE, or NULL: then the service's own for the kind of GPU `gpu`, if any. Everything lives in the
+ * arena.
  */
 struct service_def *service_load(struct arena *arena, const char *path, const char *shown, const char *layer,
-	const struct ynode *variant, struct err *err);
+	const struct ynode *variant, const char *gpu, struct err *err);
 /* The same for a document that is already read; `dir` and `layer` are kept as given. */
 struct service_def *service_bind(
 	struct arena *arena, const struct ynode *root, const char *dir, const char *layer, struct err *err);

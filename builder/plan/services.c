@@ -1,6 +1,5 @@
 /* Which services a profile has, and their settings. */
 #include "base/vec.h"
-#include "config/variant.h"
 #include "plan/planner.h"
 
 struct psvc *svc_find(const struct planner *pl, const char *name)
@@ -75,14 +74,11 @@ static int check_present(struct planner *pl, const struct ynode *key, const char
 	return err_hint(err, "add it to `services:`, or take its %s out", what);
 }
 
-/* "none" takes back what an extended profile says. */
 static const struct ynode *variant_for(const struct planner *pl, const char *name)
 {
-	for (size_t i = 0; i < pl->profile->variants.n; i++) {
-		const struct ypair *p = &pl->profile->variants.v[i];
-		if (!strcmp(p->key->text, name))
-			return strcmp(p->value->text, VARIANT_NONE) ? p->value : NULL;
-	}
+	for (size_t i = 0; i < pl->profile->variants.n; i++)
+		if (!strcmp(pl->profile->variants.v[i].key->text, name))
+			return pl->profile->variants.v[i].value;
 	return NULL;
 }
 
@@ -95,7 +91,8 @@ static int load(struct planner *pl, const char *name, struct service_def **ret, 
 		err_set(err, ERR_CONFIG, "%s: there is a service '%s' in the layer %s as well", f.shown, name, f.also);
 		return err_hint(err, "names of services are unique");
 	}
-	*ret = service_load(pl->arena, f.path, f.shown, f.layer, variant_for(pl, name), err);
+	const struct ynode *gpu = pl->profile->gpu;
+	*ret = service_load(pl->arena, f.path, f.shown, f.layer, variant_for(pl, name), gpu ? gpu->text : NULL, err);
 	return *ret ? 0 : -1;
 }
 

@@ -37,9 +37,32 @@ edge: keycloak oauth2-proxy page traefik
 messaging: kafka ksqldb
 observability: alertmanager alloy grafana loki mimir node-exporter prometheus tempo' "$(holds profiles/full)"
 same 'full: every claim is met' '' "$(unmet profiles/full)"
-for profile in profiles/minimal profiles/devops profiles/full qemu-test/profiles/real; do
+same 'ai: models and vectors behind the sign-on' 'ai: ollama qdrant
+data: postgres valkey
+edge: keycloak oauth2-proxy page traefik' "$(holds profiles/ai)"
+gpus() { "$kiln" plan "$1" --json | jq -r '"\(.gpu.kind) \([.gpu.containers[] | "\(.name) \(.devices | join(","))"] | join(" "))"'; }
+ollama() { "$kiln" plan "$1" --json | jq -r '.services[].containers[] | select(.name == "ollama").image'; }
+for kind in nvidia amd intel; do
+    same "full-$kind: what full has" "$(holds profiles/full && unmet profiles/full)" "$(holds profiles/full-$kind && unmet profiles/full-$kind)"
+    same "full-$kind: the firmware of servers, and none of other GPUs" "full gpu-$kind server-network server-storage microcode-intel microcode-amd" \
+        "$("$kiln" plan profiles/full-$kind.yaml --json | jq -r '.firmware.sets | join(" ")')"
+done
+same 'full-nvidia: its GPUs are for Ollama' 'nvidia.com/gpu ollama all' "$(gpus profiles/full-nvidia.yaml)"
+same 'full-amd: so are they' 'amd.com/gpu ollama all' "$(gpus profiles/full-amd.yaml)"
+same 'full-intel: so are they' 'intel.com/gpu ollama all' "$(gpus profiles/full-intel.yaml)"
+for profile in profiles/{minimal,devops,ai,full,full-nvidia,full-amd,full-intel} qemu-test/profiles/real; do
     check "$profile fits its machine" fits "$profile"
 done
+# A kind of GPU brings the variant that is for it, where the profile names none.
+plain=docker.io/ollama/ollama:0.32.15
+same "AMD's GPUs: Ollama with ROCm" $plain-rocm "$(ollama profiles/full-amd.yaml)"
+same 'the others: that with CUDA and Vulkan' "$plain $plain $plain" "$(for p in full full-nvidia full-intel; do ollama profiles/$p.yaml; done | xargs)"
+printf 'profile: x\nextends: full-amd\nvariants: {ollama: none}\n' >"$scratch/x.yaml"
+same 'unless the profile says otherwise' $plain "$(KILN_DATA=$repo ollama "$scratch/x.yaml")"
+printf 'profile: x\nextends: full-amd\ngpu: none\n' >"$scratch/x.yaml"
+same 'or has no GPU' $plain "$(KILN_DATA=$repo ollama "$scratch/x.yaml")"
+printf 'profile: x\nextends: ai\nvariants: {ollama: rocm}\n' >"$scratch/x.yaml"
+same 'and by name it is had without' $plain-rocm "$(KILN_DATA=$repo ollama "$scratch/x.yaml")"
 same 'real: every claim but one that nobody can fulfil is met' 'prometheus.store metrics-store' "$(unmet qemu-test/profiles/real)"
 # PostgreSQL's own image is not: Patroni wants the server beside it.
 same 'real: every image that the fixtures have' '' "$(comm -23 <(qemu-test/fixtures/make --list | cut -f 2 | grep -v '/postgres:' | sort) \

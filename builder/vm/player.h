@@ -28,7 +28,7 @@ void play_end_of_boot(struct play *p);
 int step_visit(struct play *p, const struct scenario_step *s, struct err *err);
 int step_cut(struct play *p, const struct scenario_step *s, struct err *err);
 
-/* play_steps.c: switch on; a new machine, switched off. */
+/* play_machine.c: switch on; a new machine, switched off. */
 int play_boot(struct play *p, struct err *err);
 int play_fresh(struct play *p, struct err *err);
 /* Wait until fn holds. 0 held, 1 not within the time or the machine ended; p->why says it. */

@@ -115,7 +115,9 @@ for method in POST PUT DELETE OPTIONS TRACE PATCH BREW; do
     same "$method is refused" '405 only GET and HEAD' "$(code / -X "$method") $(cat "$scratch/body")"
 done
 same 'and it is said what is not' 'GET, HEAD' "$(get / -X POST -D - -o "$scratch/body" | tr -d '\r' | sed -n 's/^Allow: //p')"
-same 'a body is not waited for' 405 "$(head -c 3000000 /dev/zero | code / -X POST --data-binary @- -H 'Expect:')"
+# Not the whole body: who is answered while he still sends may lose the answer with the connection.
+same 'a body is not waited for' 'HTTP/1.1 405' \
+    "$(printf 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\nbegun' | timeout 10 curl -s --max-time 5 "telnet://127.0.0.1:$port" | head -c 12)"
 for path in /nothing // /./ /../ /../../etc/passwd /..%2f..%2fetc/passwd /%2e%2e/ /ca.crt/ /ca.crt%00 /%63a.crt /logs.json /published/logs.json '/\..\logs.json' /metrics /status.json/..; do
     same "$path is no page" '404 no such page here' "$(code "$path") $(cat "$scratch/body")"
 done

@@ -332,45 +332,6 @@ void claim_containers(const struct planner *pl, const struct pclaim *c, struct v
 	ret->text = arena_strdup(pl->arena, strbuf_cstr(&b));
 }
 
-/* A parameter that is `unique` names a thing of its own: no earlier claim on the same offer may have the same value. */
-static int check_unique(struct planner *pl, size_t i, size_t param, struct err *err)
-{
-	const struct pclaim *c = &pl->claims[i];
-	const char *name = c->param_defs[param].name;
-	for (size_t k = 0; c->param_defs[param].unique && k < i; k++) {
-		const struct pclaim *other = &pl->claims[k];
-		if (other->offer != c->offer || strcmp(other->params[param].text, c->params[param].text) != 0)
-			continue;
-		const struct ynode *given = ynode_get(c->def->params, name);
-		return ynode_err(given ? given : c->def->self, err, "%s: '%s' is what %s.%s has claimed of %s already",
-			name, rtext_literal(pl->arena, c->params[param].text), other->svc->def->name, other->def->name,
-			c->provider->def->name);
-	}
-	return 0;
-}
-
-/* `refuse:` of the offer: what its parameters allow one by one, but not together or not in this profile. */
-static int check_refusals(struct planner *pl, struct pclaim *c, struct err *err)
-{
-	struct scope offer = {.pl = pl, .svc = c->provider, .claim = c};
-	for (size_t i = 0; i < c->offer->refuse.n; i++) {
-		const struct refuse_def *r = &c->offer->refuse.v[i];
-		bool all = true;
-		const char *text;
-		for (size_t k = 0; k < r->when.n && all; k++) {
-			struct place at = place_of(r->when.v[k], "if");
-			if (eval_cond(&offer, &at, r->when.v[k]->text, &all, err) < 0)
-				return -1;
-		}
-		if (!all)
-			continue;
-		if (eval_public(&offer, r->text, "text", &text, err) < 0)
-			return -1;
-		return ynode_err(c->def->self, err, "%s.%s: %s", c->svc->def->name, c->def->name, text);
-	}
-	return 0;
-}
-
 /* All values of all claims, into the appliance. */
 int plan_claim_values(struct planner *pl, struct err *err)
 {
@@ -391,13 +352,13 @@ int plan_claim_values(struct planner *pl, struct err *err)
 		out->where = arena_printf(
 			pl->arena, "%s:%u:%u", c->def->self->file, c->def->self->line, c->def->self->column);
 		for (size_t k = 0; k < c->n_params; k++) {
-			if (find_param(pl, c, c->param_defs[k].name, &v, err) < 0 || check_unique(pl, i, k, err) < 0)
+			if (find_param(pl, c, c->param_defs[k].name, &v, err) < 0)
 				return -1;
 			json_object_set_new(out->params, c->param_defs[k].name, typed_json(&c->param_defs[k], &v));
 		}
 		if (!c->offer)
 			continue;
-		if (check_refusals(pl, c, err) < 0)
+		if (claim_refused(pl, c, err) < 0)
 			return -1;
 		struct scope offer = {.pl = pl, .svc = c->provider, .claim = c};
 		if (c->offer->link && eval_public(&offer, c->offer->link, "link", &out->link, err) < 0)

@@ -140,6 +140,8 @@ int claim_param(struct pclaim *c, const struct planner *pl, const char *name, st
 int claim_member(const struct scope *s, struct pclaim *c, const struct place *at, const char *name, bool params,
 	struct value *ret, struct err *err);
 struct pclaim *claim_find(const struct planner *pl, const struct psvc *svc, const char *name);
+/* refusals.c: does the offer take the claim, beside those before it? All their parameters have been found. */
+int claim_refused(struct planner *pl, struct pclaim *c, struct err *err);
 /* The claims on an offer, in order. */
 void claims_on(const struct planner *pl, const struct psvc *provider, const char *kind, struct value *ret);
 /* The containers of the claimant that a claim concerns. */

@@ -12,6 +12,8 @@ kiln=$build/kiln
 reports=$build/reports/$(basename "$0" .sh)
 # Images and caches are too large for a /tmp in memory, as Debian 13 has it.
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/kiln-test.XXXXXX")
+scratch_note=${KILN_TEST_SCRATCH:+$KILN_TEST_SCRATCH/$$}
+[ -z "$scratch_note" ] || echo "$scratch" >"$scratch_note" # for who stops this at once
 tests=0 bad=0
 cleanups=()
 
@@ -26,6 +28,7 @@ finish() {
     local i
     for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}" || true; done
     remove_all "$scratch"
+    [ -z "$scratch_note" ] || rm -f "$scratch_note"
     echo "1..$tests"
     [ "$bad" -eq 0 ] || exit 1
 }

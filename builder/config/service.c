@@ -278,6 +278,10 @@ static int bind_claim(const struct ypair *p, struct claim_def *c, struct err *er
 		} else if (!strcmp(key->text, "optional")) {
 			if (bind_bool(value, "optional", &c->optional, err) < 0)
 				return -1;
+		} else if (!strcmp(key->text, "restored")) {
+			if (value->kind != Y_SCALAR || strcmp(value->text, "restart") != 0)
+				return bind_expected(value, "restored", "restart", err);
+			c->restarts = true;
 		} else if (c->kind) {
 			return ynode_err(
 				key, err, "%s: a claim has one kind, found '%s' and '%s'", c->name, c->kind, key->text);

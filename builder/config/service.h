@@ -133,6 +133,7 @@ struct claim_def {
 	const struct ynode *params; /* the mapping under the kind */
 	const struct ynode *from;   /* a service, or NULL */
 	bool optional;
+	bool restarts; /* `restored: restart`: what keeps in memory what it once read, when a backup is brought back */
 	const struct ynode *self;
 };
 struct service_def {

@@ -212,6 +212,7 @@ struct saved {
 	const char *id, *service;   /* "SERVICE.CLAIM"; the claimant */
 	struct str_list containers; /* instances; any one will do */
 	struct str_list save, load; /* (rt) without secrets */
+	struct str_list restart;    /* containers that keep in memory what they read there before it is brought back */
 	const char *user;	    /* NULL: the container's own */
 	uint64_t timeout_ms;
 };

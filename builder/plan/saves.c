@@ -41,6 +41,20 @@ static int command_of(struct planner *pl, struct pclaim *c, const char *name, st
 	return 0;
 }
 
+/* Who has claimed anything of the service, and says `restored: restart`. */
+static void add_restarts(struct planner *pl, const struct psvc *svc, struct str_list *out)
+{
+	for (size_t i = 0; i < pl->n_claims; i++) {
+		struct value v;
+		if (pl->claims[i].provider != svc || !pl->claims[i].def->restarts)
+			continue;
+		claim_containers(pl, &pl->claims[i], &v);
+		for (size_t k = 0; k < v.n; k++)
+			if (!list_has(out, v.containers[k]->name))
+				list_add(pl->arena, out, v.containers[k]->name);
+	}
+}
+
 static int add(struct planner *pl, struct pclaim *c, struct saved *out, struct err *err)
 {
 	struct value v;
@@ -57,6 +71,7 @@ static int add(struct planner *pl, struct pclaim *c, struct saved *out, struct e
 	claim_containers(pl, c, &v);
 	for (size_t i = 0; i < v.n; i++)
 		list_add(pl->arena, &out->containers, v.containers[i]->name);
+	add_restarts(pl, c->svc, &out->restart);
 	return 0;
 }
 

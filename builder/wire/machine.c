@@ -344,6 +344,7 @@ static json_t *backup(const struct appliance *a)
 		set(item, "containers", strings(&s->containers));
 		set(item, "save", strings(&s->save));
 		set(item, "load", strings(&s->load));
+		set(item, "restart", strings(&s->restart));
 		set_str(item, "user", s->user);
 		set_u64(item, "timeout", s->timeout_ms);
 		json_array_append_new(list, item);

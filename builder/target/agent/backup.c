@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/vec.h"
 #include "target/agent/text.h"
+#include "target/agent/unit.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -219,8 +220,43 @@ static int confirmed(bool yes, struct err *err)
 	return err_set(err, ERR_USAGE, "nothing was restored");
 }
 
+void backup_restarts(const struct agent *a, const struct backup_item *const *items, size_t n, struct strvec *units)
+{
+	for (size_t i = 0; i < n; i++)
+		for (const char *const *name = items[i]->restart; *name; name++) {
+			const struct container *c = machine_container(&a->m, *name);
+			if (c && !strvec_has(units, c->unit))
+				strvec_add(units, c->unit);
+		}
+}
+
+/* What keeps in memory what it read before shall not go on with that: not after a restore that failed half-way either.
+ */
+static int restart_readers(const struct agent *a, const struct backup_item *const *items, size_t n, struct err *err)
+{
+	_cleanup_strvec_ struct strvec units = STRVEC_INIT;
+	size_t failed = 0;
+	backup_restarts(a, items, n, &units);
+	for (size_t i = 0; i < units.n; i++) {
+		_cleanup_err_ struct err why = ERR_INIT;
+		if (!unit_running(units.v[i]))
+			continue;
+		if (unit_queue("restart", units.v[i], &why) < 0) {
+			log_warn("%s", why.msg);
+			failed++;
+		} else {
+			printf("%s: is started again, to read what is there now\n", units.v[i]);
+		}
+	}
+	fflush(stdout);
+	return failed ? err_set(err, ERR_TOOL, "%zu of %zu that read the old content could not be started again",
+				failed, units.n)
+		      : 0;
+}
+
 /* Everything is looked at before anything is touched. */
-static int restore(const struct agent *a, struct vault *v, struct choice *c, size_t n, bool yes, struct err *err)
+static int restore(
+	const struct agent *a, struct vault *v, struct choice *c, size_t n, bool yes, bool *touched, struct err *err)
 {
 	for (size_t i = 0; i < n; i++)
 		printf("%s: from %s, %s, of %s %s\n", c[i].item->id, backup_time_text(c[i].from->time),
@@ -234,6 +270,7 @@ static int restore(const struct agent *a, struct vault *v, struct choice *c, siz
 				       : -1;
 	if (confirmed(yes, err) < 0)
 		return -1;
+	*touched = true;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t begun = agent_ms();
 		if (stream_load(a, c[i].item, v, c[i].from, err) < 0)
@@ -252,13 +289,19 @@ static int restore_items(
 	if (!options || vault_open(&v, a, options, err) < 0)
 		return -1;
 	struct choice *c = xcalloc(n + 1, sizeof *c);
+	bool touched = false;
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		c[i].item = items[i];
 		r = choose(&v, &c[i], at, err);
 	}
 	if (r == 0)
-		r = restore(a, &v, c, n, yes, err);
+		r = restore(a, &v, c, n, yes, &touched, err);
+	if (touched) {
+		_cleanup_err_ struct err second = ERR_INIT;
+		if (restart_readers(a, items, n, r < 0 ? &second : err) < 0)
+			r = -1;
+	}
 	for (size_t i = 0; i < n; i++)
 		backup_list_release(&c[i].all);
 	free(c);

@@ -87,6 +87,9 @@ int stream_verify(struct vault *v, const struct manifest *m, struct err *err);
 int stream_load(
 	const struct agent *a, const struct backup_item *b, struct vault *v, const struct manifest *m, struct err *err);
 
+/* Those who are started again after a restore of these items: units, each once. Unknown containers are left out. */
+void backup_restarts(const struct agent *a, const struct backup_item *const *items, size_t n, struct strvec *units);
+
 /* STATE/backup.json: the last success and the last failure of each item. */
 int backup_note(const struct agent *a, const char *item, const struct manifest *done, const char *where,
 	const char *error, struct err *err);

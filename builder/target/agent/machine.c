@@ -292,6 +292,7 @@ static int parse_item(struct machine *m, const json_t *j, struct backup_item *b,
 	if (!b->load)
 		return -1;
 	b->containers = strings(m, json_object_get(j, "containers"));
+	b->restart = strings(m, json_object_get(j, "restart"));
 	b->user = opt_str(j, "user");
 	b->timeout_ms = opt_u64(j, "timeout", 3600000);
 	return 0;

@@ -73,6 +73,7 @@ struct service {
 struct backup_item {
 	const char *id, *service;
 	const char *const *containers; /* NULL-terminated */
+	const char *const *restart;    /* containers that are started again after `load` */
 	const json_t *save, *load;     /* commands: runtime text */
 	const char *user;	       /* NULL: the container's own */
 	uint64_t timeout_ms;

@@ -175,6 +175,36 @@ static void two_at_once(void **state)
 		cmd_restore(&f->a, ARGS("restore", "--yes", "db"), &f->err), f, "another backup or restore is running");
 }
 
+/* Whoever keeps in memory what it read of a service is started again, once, whatever of it was brought back. */
+static void readers(void **state)
+{
+	struct fix *f = *state;
+	fix_machine(f,
+		"{\"kiln\": 1, \"network\": {\"bridge\": \"kiln0\", \"subnet\": \"10.213.0.0/24\"}, \"containers\": ["
+		"{\"name\": \"reader\", \"service\": \"r\", \"unit\": \"reader.service\", \"address\": 11}, "
+		"{\"name\": \"other\", \"service\": \"o\", \"unit\": \"other.service\", \"address\": 12}], "
+		"\"backup\": {\"options\": {}, \"items\": ["
+		"{\"id\": \"a.keep\", \"service\": \"a\", \"save\": [], \"load\": [], \"restart\": [\"other\", "
+		"\"reader\"]}, "
+		"{\"id\": \"b.keep\", \"service\": \"b\", \"save\": [], \"load\": [], \"restart\": [\"reader\", "
+		"\"gone\"]}, "
+		"{\"id\": \"c.keep\", \"service\": \"c\", \"save\": [], \"load\": []}]}}");
+	static const struct {
+		char *names[3];
+		const char *units;
+	} cases[] = {{{(char *)"a", (char *)"b"}, "other.service reader.service"}, {{(char *)"b"}, "reader.service"},
+		{{(char *)"c"}, ""}};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ const struct backup_item **items = NULL;
+		_cleanup_strvec_ struct strvec units = STRVEC_INIT;
+		size_t n = 0;
+		assert_works(backup_items(&f->a, cases[i].names, &items, &n, &f->err), f);
+		backup_restarts(&f->a, items, n, &units);
+		_cleanup_free_ char *got = strvec_join(&units, " ");
+		assert_string_equal(got, cases[i].units);
+	}
+}
+
 static void options(void **state)
 {
 	struct fix *f = *state;
@@ -244,6 +274,7 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test_setup_teardown(commands, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(two_at_once, fix_setup, fix_teardown),
+		cmocka_unit_test_setup_teardown(readers, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(options, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(bucket_keys, fix_setup, fix_teardown),
 	};

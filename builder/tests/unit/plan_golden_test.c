@@ -136,6 +136,13 @@ static char *print_resolved(const struct appliance *a)
 			strbuf_addf(&b, "output %s.%s.%s=%s%s\n", a->claims.v[i].service, a->claims.v[i].name, o->key,
 				o->value, o->secret ? " (secret)" : "");
 		}
+	for (size_t i = 0; i < a->saves.n; i++) {
+		strbuf_addf(&b, "saved %s\n", a->saves.v[i].id);
+		print_list(&b, "containers", &a->saves.v[i].containers);
+		print_list(&b, "save", &a->saves.v[i].save);
+		print_list(&b, "load", &a->saves.v[i].load);
+		print_list(&b, "restart", &a->saves.v[i].restart);
+	}
 	for (size_t i = 0; i < a->provisions.n; i++) {
 		_cleanup_free_ char *steps = json_canonical(a->provisions.v[i].steps);
 		strbuf_addf(&b, "provision %s\n%s", a->provisions.v[i].id, steps);

@@ -139,6 +139,7 @@ static struct saved fixture_saves[] = {
 		.containers = LIST("db-1", "db-2"),
 		.save = LIST("keep", "save"),
 		.load = LIST("keep", "load", "${address:front}"),
+		.restart = LIST("front"),
 		.user = "web",
 		.timeout_ms = 3600000},
 };

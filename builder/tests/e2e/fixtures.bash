@@ -22,6 +22,7 @@ with_fixtures() {
     while IFS=$'\t' read -r name state what; do
         case $state in
         made) ok "$name is in the registry" ;;
+        given) ok "$name is in the registry, an image that was given" ;;
         skipped) skip "$title" "$name: $what"; exit ;;
         *) not_ok "$name is in the registry" "$what"; exit ;;
         esac

@@ -22,6 +22,22 @@ done
 same 'without its tool a fixture is skipped, with the reason' $'traefik\tskipped\tneeds pip3: apt-get install python3-pip\nstatus 3' \
     "$(KILN_FIXTURES=$scratch/none PATH=$scratch/bin "$make" traefik; echo "status $?")"
 
+# What cannot be made is taken from who has it, as it is.
+given=$scratch/given
+export KILN_FIXTURES_GIVEN=$given
+make_given() { KILN_FIXTURES=$scratch/none "$make" harbor-core; echo "status $?"; }
+same 'an image that cannot be made is skipped, and where it would be taken from is said' \
+    $'harbor-core\tskipped\tcannot be had: its Go module (github.com/goharbor/harbor/src) is refused by the module proxy'$'\nstatus 3' "$(make_given | sed 's/; .*//')"
+mkdir -p "$given" "$scratch/root/harbor"
+tagged() { # TAG: a layout as somebody would have put it there; prints its digest
+    rm -rf "$given/harbor-core"
+    SOURCE_DATE_EPOCH=0 python3 "$repo/qemu-test/fixtures/layout.py" "$given/harbor-core" "$1" '{}' "$scratch/root"
+}
+digest=$(tagged v2.15.2)
+same 'given as an OCI layout it is taken as it is' $'harbor-core\tgiven\tdocker.io/goharbor/harbor-core:v2.15.2\t'"$digest"$'\nstatus 0' "$(make_given)"
+tagged v2.15.1 >/dev/null
+same 'another version is not' $'harbor-core\tfailed\t'"no image has the tag v2.15.2 in $given/harbor-core"$'\nstatus 1' "$(make_given)"
+
 check 'the registry starts' "$registry" start "$reg" --parent $$
 at_exit "$registry" stop "$reg"
 address=$(cat "$reg/address") || exit

@@ -4,7 +4,6 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "lock/lock_part.h"
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,82 +11,6 @@ enum { LOCK_FORMAT = 1 };
 /* No .deb is larger than its ar header can say: ten decimal digits. */
 static const uint64_t deb_max = 9999999999;
 static const uint64_t epoch_max = 253402300799; /* the year 9999 */
-
-static bool only_of(const char *s, const char *more)
-{
-	if (!*s)
-		return false;
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr(more, *s))
-			return false;
-	return true;
-}
-
-static bool is_hex64(const char *s)
-{
-	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
-}
-
-/* A relative path of plain names, that stays below where it starts. */
-static bool is_plain_path(const char *s)
-{
-	for (const char *p = s;; p++) {
-		size_t n = strcspn(p, "/");
-		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
-			return false;
-		for (size_t i = 0; i < n; i++)
-			if ((unsigned char)p[i] <= ' ' || p[i] == '\\' || p[i] == 0x7f)
-				return false;
-		p += n;
-		if (!*p)
-			return true;
-	}
-}
-
-static bool is_uri(const char *s)
-{
-	size_t n = strlen(s);
-
-	if (!str_starts(s, "http://") && !str_starts(s, "https://") && !str_starts(s, "file:/"))
-		return false;
-	for (const char *p = s; *p; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"'\\<>@", *p))
-			return false;
-	return s[n - 1] != '/' && !strstr(s, "/..");
-}
-
-static bool is_arch(const char *s)
-{
-	return only_of(s, "-") && *s != '-';
-}
-static bool is_suite(const char *s)
-{
-	return only_of(s, "-._+") && isalnum((unsigned char)*s);
-}
-static bool is_component(const char *s)
-{
-	return only_of(s, "-._/+") && is_plain_path(s);
-}
-static bool is_version(const char *s)
-{
-	return only_of(s, ".+~:-") && isalnum((unsigned char)*s);
-}
-static bool is_deb_path(const char *s)
-{
-	return is_plain_path(s) && str_ends(s, ".deb");
-}
-static bool is_set_id(const char *s)
-{
-	return only_of(s, "/-._") && is_plain_path(s);
-}
-
-/* Debian policy 5.6.1: at least two of a-z 0-9 + - . with a letter or digit first; then the architecture. */
-static bool is_key(const char *s)
-{
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
-
-	return n >= 2 && isalnum((unsigned char)*s) && s[n] == ':' && is_arch(s + n + 1);
-}
 
 static const char *need_text(const json_t *obj, const char *key, bool (*good)(const char *), const char *what,
 	struct lock *l, struct err *err)
@@ -124,7 +47,7 @@ static int read_components(const json_t *j, struct lock_source *s, struct lock *
 	json_array_foreach(list, i, c)
 	{
 		const char *text = json_string_value(c);
-		if (!text || !is_component(text))
+		if (!text || !lock_is_component(text))
 			return err_set(err, ERR_VERIFY, "components: entry %zu is no name of a component", i + 1);
 		s->components.v[s->components.n++] = arena_strdup(&l->arena, text);
 	}
@@ -138,10 +61,10 @@ static int read_source(const json_t *j, struct lock_source *s, struct lock *l, s
 	if (!json_is_object(j))
 		return err_set(err, ERR_VERIFY, "expected an object");
 	if (json_only_keys(j, keys, err) < 0 ||
-		!(s->uri = need_text(j, "uri", is_uri, "an http:, https: or file: address", l, err)) ||
-		!(s->suite = need_text(j, "suite", is_suite, "the name of a suite", l, err)) ||
+		!(s->uri = need_text(j, "uri", lock_is_uri, "an http:, https: or file: address", l, err)) ||
+		!(s->suite = need_text(j, "suite", lock_is_suite, "the name of a suite", l, err)) ||
 		read_components(j, s, l, err) < 0 ||
-		!(s->release = need_text(j, "release", is_hex64, "64 hex digits", l, err)))
+		!(s->release = need_text(j, "release", lock_is_hex64, "64 hex digits", l, err)))
 		return -1;
 	return 0;
 }
@@ -168,7 +91,7 @@ static int read_package(const char *key, const json_t *j, struct lock_package *p
 	static const char *const keys[] = {"version", "sha256", "size", "path", "source", "installed", NULL};
 	uint64_t source;
 
-	if (!is_key(key))
+	if (!lock_is_key(key))
 		return err_set(err, ERR_VERIFY, "not of the form NAME:ARCH");
 	if (!json_is_object(j))
 		return err_set(err, ERR_VERIFY, "expected an object");
@@ -179,9 +102,9 @@ static int read_package(const char *key, const json_t *j, struct lock_package *p
 	if (strcmp(p->arch, "all") != 0 && strcmp(p->arch, l->arch) != 0)
 		return err_set(err, ERR_VERIFY, "its architecture is neither \"all\" nor the lock's \"%s\"", l->arch);
 	if (json_only_keys(j, keys, err) < 0 ||
-		!(p->version = need_text(j, "version", is_version, "a Debian version", l, err)) ||
-		!(p->sha256 = need_text(j, "sha256", is_hex64, "64 hex digits", l, err)) ||
-		!(p->path = need_text(j, "path", is_deb_path, "a relative path to a .deb", l, err)) ||
+		!(p->version = need_text(j, "version", lock_is_version, "a Debian version", l, err)) ||
+		!(p->sha256 = need_text(j, "sha256", lock_is_hex64, "64 hex digits", l, err)) ||
+		!(p->path = need_text(j, "path", lock_is_deb_path, "a relative path to a .deb", l, err)) ||
 		need_number(j, "size", 1, deb_max, &p->size, err) < 0 ||
 		need_number(j, "installed", 0, deb_max, &p->installed, err) < 0 ||
 		json_need_u64(j, "source", &source, err) < 0)
@@ -219,7 +142,7 @@ static int read_set(const char *id, const json_t *j, struct lock_set *s, bool *u
 	json_t *entry;
 	size_t i;
 
-	if (!is_set_id(id))
+	if (!lock_is_set_id(id))
 		return err_set(err, ERR_VERIFY, "not the name of a tree");
 	if (!json_is_array(j))
 		return err_set(err, ERR_VERIFY, "expected an array");
@@ -268,18 +191,6 @@ static int read_sets(const json_t *root, struct lock *l, struct err *err)
 	return 0;
 }
 
-static bool is_image_name(const char *s)
-{
-	return strlen(s) < 600 && only_of(s, "/:.@_-[]");
-}
-static bool is_image_source(const char *s)
-{
-	for (const char *p = s; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return false;
-	return *s != 0;
-}
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct lock_image *)a)->name, ((const struct lock_image *)b)->name);
@@ -289,12 +200,12 @@ static int read_image(const char *name, const json_t *j, struct lock_image *i, s
 {
 	static const char *const own[] = {"source", NULL};
 
-	if (!is_image_name(name))
+	if (!lock_is_image_name(name))
 		return err_set(err, ERR_VERIFY, "not the name of an image");
 	i->name = arena_strdup(&l->arena, name);
 	if (pin_read(j, own, &l->arena, &i->pin, err) < 0)
 		return -1;
-	i->source = need_text(j, "source", is_image_source, "where an image comes from", l, err);
+	i->source = need_text(j, "source", lock_is_line, "where an image comes from", l, err);
 	return i->source ? 0 : -1;
 }
 
@@ -330,10 +241,11 @@ static int read_root(const json_t *j, struct lock *l, struct err *err)
 	if (format != LOCK_FORMAT)
 		return err_set(err, ERR_VERIFY, "a lock of format %" PRIu64 ", this kiln knows format %d", format,
 			LOCK_FORMAT);
-	if (json_only_keys(j, keys, err) < 0 || !(l->arch = need_text(j, "arch", is_arch, "an architecture", l, err)) ||
-		!(l->suite = need_text(j, "suite", is_suite, "the name of a suite", l, err)) ||
+	if (json_only_keys(j, keys, err) < 0 ||
+		!(l->arch = need_text(j, "arch", lock_is_arch, "an architecture", l, err)) ||
+		!(l->suite = need_text(j, "suite", lock_is_suite, "the name of a suite", l, err)) ||
 		need_number(j, "epoch", 1, epoch_max, &l->epoch, err) < 0 ||
-		!(request = need_text(j, "request", is_hex64, "64 hex digits", l, err)) ||
+		!(request = need_text(j, "request", lock_is_hex64, "64 hex digits", l, err)) ||
 		read_sources(j, l, err) < 0 || read_packages(j, l, err) < 0 || read_sets(j, l, err) < 0 ||
 		read_images(j, l, err) < 0 || lock_read_models(j, l, err) < 0)
 		return -1;

@@ -19,14 +19,6 @@ static bool is_model_name(struct arena *arena, const char *s)
 	return model_name_parse(arena, s, &r, &ignored) == 0 && strcmp(model_name_whole(arena, &r), s) == 0;
 }
 
-static bool is_source(const char *s)
-{
-	for (const char *p = s; p && *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return false;
-	return s && *s;
-}
-
 static int read_model(const char *name, const json_t *j, struct lock_model *m, struct lock *l, struct err *err)
 {
 	static const char *const own[] = {"source", NULL};
@@ -37,7 +29,7 @@ static int read_model(const char *name, const json_t *j, struct lock_model *m, s
 	m->name = arena_strdup(&l->arena, name);
 	if (model_pin_read(j, own, &l->arena, &m->pin, err) < 0 || !(source = json_need_str(j, "source", err)))
 		return -1;
-	if (!is_source(source))
+	if (!lock_is_line(source))
 		return err_set(err, ERR_VERIFY, "source: expected where a model comes from, found \"%s\"", source);
 	m->source = arena_strdup(&l->arena, source);
 	return 0;

@@ -18,62 +18,58 @@ static uint64_t total_size(const struct lock *l)
 	return n + lock_models_size(l);
 }
 
-/* What became of each package, in the order of their keys: [{"package", "from", "to"}]; from or to is null. */
-static json_t *changes(const struct lock *old, const struct lock *new)
-{
-	json_t *list = json_array();
-	size_t i = 0, k = 0;
+/* A package, image or model of a lock; sorted by name, none at the end. */
+struct pinned {
+	const char *name, *digest;
+	const char *shown; /* its version, or the digest */
+};
 
-	while (i < old->packages.n || k < new->packages.n) {
-		const struct lock_package *a = i < old->packages.n ? &old->packages.v[i] : NULL;
-		const struct lock_package *b = k < new->packages.n ? &new->packages.v[k] : NULL;
-		int c = !a ? 1 : !b ? -1 : strcmp(a->key, b->key);
-		i += c <= 0;
-		k += c >= 0;
-		if (c == 0 && strcmp(a->sha256, b->sha256) == 0)
-			continue;
-		json_array_append_new(list, json_pack("{s:s, s:s?, s:s?}", "package", c <= 0 ? a->key : b->key, "from",
-						    c <= 0 ? a->version : NULL, "to", c >= 0 ? b->version : NULL));
+static struct pinned *packages(const struct lock *l)
+{
+	struct pinned *p = xcalloc(l->packages.n + 1, sizeof *p);
+	for (size_t i = 0; i < l->packages.n; i++) {
+		const struct lock_package *v = &l->packages.v[i];
+		p[i] = (struct pinned){v->key, v->sha256, v->version};
 	}
-	return list;
+	return p;
 }
 
-/* The same of images, added to the list: [{"image", "from", "to"}], the digests of their manifests. */
-static void image_changes(json_t *list, const struct lock *old, const struct lock *new)
+static struct pinned *images(const struct lock *l)
 {
-	size_t i = 0, k = 0;
-
-	while (i < old->images.n || k < new->images.n) {
-		const struct lock_image *a = i < old->images.n ? &old->images.v[i] : NULL;
-		const struct lock_image *b = k < new->images.n ? &new->images.v[k] : NULL;
-		int c = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
-		i += c <= 0;
-		k += c >= 0;
-		if (c == 0 && strcmp(a->pin.manifest.digest, b->pin.manifest.digest) == 0)
-			continue;
-		json_array_append_new(list,
-			json_pack("{s:s, s:s?, s:s?}", "image", c <= 0 ? a->name : b->name, "from",
-				c <= 0 ? a->pin.manifest.digest : NULL, "to", c >= 0 ? b->pin.manifest.digest : NULL));
+	struct pinned *p = xcalloc(l->images.n + 1, sizeof *p);
+	for (size_t i = 0; i < l->images.n; i++) {
+		const char *digest = l->images.v[i].pin.manifest.digest;
+		p[i] = (struct pinned){l->images.v[i].name, digest, digest};
 	}
+	return p;
 }
 
-/* And of models. */
-static void model_changes(json_t *list, const struct lock *old, const struct lock *new)
+static struct pinned *models(const struct lock *l)
 {
-	size_t i = 0, k = 0;
-
-	while (i < old->models.n || k < new->models.n) {
-		const struct lock_model *a = i < old->models.n ? &old->models.v[i] : NULL;
-		const struct lock_model *b = k < new->models.n ? &new->models.v[k] : NULL;
-		int c = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
-		i += c <= 0;
-		k += c >= 0;
-		if (c == 0 && strcmp(a->pin.manifest.digest, b->pin.manifest.digest) == 0)
-			continue;
-		json_array_append_new(list,
-			json_pack("{s:s, s:s?, s:s?}", "model", c <= 0 ? a->name : b->name, "from",
-				c <= 0 ? a->pin.manifest.digest : NULL, "to", c >= 0 ? b->pin.manifest.digest : NULL));
+	struct pinned *p = xcalloc(l->models.n + 1, sizeof *p);
+	for (size_t i = 0; i < l->models.n; i++) {
+		const char *digest = l->models.v[i].pin.manifest.digest;
+		p[i] = (struct pinned){l->models.v[i].name, digest, digest};
 	}
+	return p;
+}
+
+/* What became of each, added to the list: {WHAT, "from", "to"}; from or to is null. Frees what it is given. */
+static void add_changes(json_t *list, const char *what, struct pinned *old, struct pinned *new)
+{
+	const struct pinned *a = old, *b = new;
+
+	while (a->name || b->name) {
+		int c = !a->name ? 1 : !b->name ? -1 : strcmp(a->name, b->name);
+		if (c != 0 || strcmp(a->digest, b->digest) != 0)
+			json_array_append_new(
+				list, json_pack("{s:s, s:s?, s:s?}", what, c <= 0 ? a->name : b->name, "from",
+					      c <= 0 ? a->shown : NULL, "to", c >= 0 ? b->shown : NULL));
+		a += c <= 0;
+		b += c >= 0;
+	}
+	free(old);
+	free(new);
 }
 
 static void print_changes(const json_t *list)
@@ -137,9 +133,10 @@ int cmd_lock(int argc, char **argv, struct err *err)
 	if (cache_open(cmd_globals.cache, NULL, &cache, err) < 0 ||
 		lock_resolve(a, cache, cmd_globals.offline, &lock, err) < 0 || lock_write(path, &lock, err) < 0)
 		return -1;
-	_cleanup_json_ json_t *list = changes(&old, &lock);
-	image_changes(list, &old, &lock);
-	model_changes(list, &old, &lock);
+	_cleanup_json_ json_t *list = json_array();
+	add_changes(list, "package", packages(&old), packages(&lock));
+	add_changes(list, "image", images(&old), images(&lock));
+	add_changes(list, "model", models(&old), models(&lock));
 	print_result(path, &lock, &old, list);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "base/path.h"
 #include "vm/guest.h"
 #include "vm/interrupt.h"
-#include "vm/loop.h"
+#include "vm/nspawn_disks.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,16 +22,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { END_MS = 20000, MAX_DISKS = 8 };
+enum { END_MS = 20000 };
 
 struct nspawn_guest {
 	struct proc proc;
 	bool mounted_root, mounted_store, mounted_var;
 	int listener; /* the report's socket */
 	struct lines report, console;
-	int loops[MAX_DISKS]; /* loop devices of the further disks: freed when the last descriptor is closed */
-	unsigned loop_numbers[MAX_DISKS];
-	size_t n_loops;
+	struct nspawn_disks disks;
 	char uuid[33]; /* the machine's id, as QEMU's -uuid would give it */
 	enum vm_end end;
 };
@@ -132,8 +130,7 @@ static void release(struct guest *g)
 	unmount(g, "root/usr/lib/kiln/store", &n->mounted_store);
 	unmount(g, "root", &n->mounted_root);
 	unmount(g, "var", &n->mounted_var);
-	for (size_t i = 0; i < n->n_loops; i++)
-		close(n->loops[i]);
+	nspawn_disks_release(&n->disks);
 	free(n);
 	g->own = NULL;
 }
@@ -154,20 +151,6 @@ static int make_var(struct guest *g, struct nspawn_guest *n, struct err *err)
 		mount_file(file, at, "loop,nosuid,nodev", err) < 0)
 		return -1;
 	n->mounted_var = true;
-	return 0;
-}
-
-static int make_disks(struct guest *g, struct nspawn_guest *n, struct err *err)
-{
-	for (const struct guest_disk *d = g->spec.disks; d && d->label; d++) {
-		if (n->n_loops == MAX_DISKS)
-			return err_set(err, ERR_CONFIG, "more than %d further disks", MAX_DISKS);
-		_cleanup_free_ char *file = guest_disk_file(g, d, err);
-		int loop = file ? loop_attach(file, &n->loop_numbers[n->n_loops], err) : -1;
-		if (loop < 0)
-			return -1;
-		n->loops[n->n_loops++] = loop;
-	}
 	return 0;
 }
 
@@ -241,7 +224,7 @@ static int fresh(struct guest *g, struct err *err)
 	if (mount_file(g->spec.store, store, "loop,ro,nodev", err) < 0)
 		return -1;
 	n->mounted_store = true;
-	return make_disks(g, n, err) < 0 ? -1 : make_var(g, n, err);
+	return nspawn_disks_attach(&n->disks, g, err) < 0 ? -1 : make_var(g, n, err);
 }
 
 static int start(struct guest *g, struct err *err)
@@ -267,10 +250,7 @@ static int start(struct guest *g, struct err *err)
 	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
 
 	strvec_add_all(&all, argv);
-	/* There is no udev in a container: the device stands where udev's link would be. */
-	for (size_t i = 0; i < n->n_loops; i++)
-		strvec_addf(
-			&all, "--bind=/dev/loop%u:/dev/disk/by-label/%s", n->loop_numbers[i], g->spec.disks[i].label);
+	nspawn_disks_bind(&n->disks, g, &all);
 	if (out < 0)
 		return err_sys(err, errno, "open %s", log);
 	if (n->console.fd < 0 && (n->console.fd = open(log, O_RDONLY | O_CLOEXEC)) < 0)

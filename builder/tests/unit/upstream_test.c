@@ -12,24 +12,6 @@
 
 #define EPOCH 1700000000
 
-static int setup(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	up_dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-upstream-", &e);
-	return up_dir ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	int r = path_remove(up_dir, &e);
-	free(up_dir);
-	return r;
-}
-
 static const unsigned char caps[20] = {1, 0, 0, 2, 0, 4};
 
 static void base_layer(struct strbuf *t)
@@ -272,5 +254,5 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_store), cmocka_unit_test(names)};
-	return cmocka_run_group_tests_name("upstream images", tests, setup, teardown);
+	return cmocka_run_group_tests_name("upstream images", tests, up_setup, up_teardown);
 }

@@ -12,7 +12,25 @@
 #include <archive_entry.h>
 #include <string.h>
 
-static char *up_dir; /* set by the test */
+static char *up_dir;
+
+static inline int up_setup(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	const char *tmp = getenv("TMPDIR");
+	up_dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-upstream-", &e);
+	return up_dir ? 0 : -1;
+}
+
+static inline int up_teardown(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	int r = path_remove(up_dir, &e);
+	free(up_dir);
+	return r;
+}
 
 static inline void up_member(struct strbuf *tar, const struct tar_member *m, const void *data)
 {

@@ -31,3 +31,15 @@ says 'one that was frozen and thaws as primary was none in between' 0 '' \
 says 'nobody looked at a node' 1 'FAIL nobody looked at b for 6.2 s' < <(good | awk '$2 != "b" || $1 < 13 || $1 > 19' && rows 100 101 102 103)
 says 'a node of which nothing is known' 1 'FAIL nobody looked at b for 20.0 s
 FAIL no node acknowledged anything' < <(seen 0 20 a primary)
+
+# What a client notes: until when it wrote, and nothing for so long.
+ledger() { # SECONDS: between two acknowledged writes
+    printf '%s\n' '1 10.0' '1 10.5' '-2 12.0' "3 $((11 + $1)).0" "0 $((12 + $1)).0" >"$scratch/ledger"
+    LEDGER=$scratch/ledger python3 "$repo/qemu-test/overlays/devops/probe/ledger" stop 2>&1
+    echo "status $?"
+}
+same 'written again within a minute' '55.5 s without an acknowledgement; 2 writes acknowledged, 1 not
+status 0' "$(ledger 55)"
+same 'and not' '61.5 s without an acknowledgement; 2 writes acknowledged, 1 not
+FAIL nothing was written within 60 s
+status 1' "$(ledger 61)"

@@ -1,0 +1,109 @@
+"""Generated configuration before the schemas and parsers of others.
+
+schemas.py REPOSITORY CLIENT    CLIENT is where qdrant-client is installed. Lines of ok or not, what, and why not, by tabs.
+"""
+import glob
+import importlib.util
+import json
+import re
+import sys
+
+import promql_parser
+import yaml
+
+REPO, CLIENT = sys.argv[1:]
+
+
+def tell(what, wrong):
+    """Wrong: what is not as it should be, nothing when all is well."""
+    print("not" if wrong else "ok", " ".join(what.split()), " ".join(str(wrong).split()) if wrong else "", sep="\t", flush=True)
+
+
+def generated(kind):
+    with open(f"{REPO}/builder/tests/golden/upstream/generated.txt", encoding="utf-8") as file:
+        parts = re.split("^==== ", file.read(), flags=re.M)
+    return [json.loads(part.split("\n", 1)[1]) for part in parts if part.startswith(f"{kind}\n")]
+
+
+def client_models():
+    """The models that are made from Qdrant's OpenAPI; they forbid what they do not know."""
+    spec = importlib.util.spec_from_file_location("models", f"{CLIENT}/qdrant_client/http/models/models.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["models"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def complaint(model, body):
+    try:
+        model.model_validate_json(body)
+        return ""
+    except ValueError as error:
+        return str(error)
+
+
+def calls_of_client():
+    """METHOD PATH as the client has them, with one name for what varies."""
+    found = set()
+    for path in glob.glob(f"{CLIENT}/qdrant_client/http/api/*_api.py"):
+        with open(path, encoding="utf-8") as file:
+            for method, url in re.findall(r'method="([A-Z]+)",\s*url="([^"]+)"', file.read()):
+                found.add(f"{method} {re.sub('{[^}]*}', '*', url)}")
+    return found
+
+
+def qdrant():
+    models, calls = client_models(), calls_of_client()
+    steps = [s["http"] for p in generated("provision") if p["service"] == "qdrant" for s in p["steps"]]
+    tell("there are steps that make collections", "" if steps else "none")
+    for step in steps:
+        call = f"{step['method']} {re.sub('^/collections/[^/]+$', '/collections/*', step['path'])}"
+        tell(f"{step['method']} {step['path']} is a call of the API", "" if call in calls else f"not among {len(calls)}")
+        tell(f"{step['path']}: its body is one", complaint(models.CreateCollection, step["body"]))
+        tell(f"{step['path']}: its key goes where the API has it", "" if "api-key" in step["headers"] else step["headers"])
+        # What takes everything would show nothing.
+        for wrong in (step["body"].replace("size", "sizes"), step["body"].replace("Cosine", "cosine")):
+            tell(f"{wrong} is none", "" if complaint(models.CreateCollection, wrong) else "taken")
+    with open(f"{REPO}/overlays/ai/qdrant/service.yaml", encoding="utf-8") as file:
+        offered = yaml.safe_load(file)["offers"]["collection"]["params"]["distance"]["values"]
+    tell("every distance that a claim may name is one", sorted(set(offered) ^ {d.value for d in models.Distance}))
+    # What the keeper of backups calls.
+    for call in ("GET /collections", "POST /collections/*/snapshots", "GET /collections/*/snapshots/*", "DELETE /collections/*/snapshots/*", "POST /collections/*/snapshots/upload"):
+        tell(f"{call} is a call of the API", "" if call in calls else f"not among {len(calls)}")
+    for model, fields in (("CollectionsResponse", ["collections"]), ("CollectionDescription", ["name"]), ("SnapshotDescription", ["name", "size"])):
+        tell(f"{model} has {' and '.join(fields)}", sorted(set(fields) - set(getattr(models, model).model_fields)))
+    tell("a snapshot may be what counts when one is brought back", "" if "snapshot" in {p.value for p in models.SnapshotPriority} else "no such priority")
+
+
+def queries(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "expr":
+                yield inner
+            else:
+                yield from queries(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from queries(inner)
+
+
+def parsed(query):
+    try:
+        promql_parser.parse(query)
+        return ""
+    except ValueError as error:
+        return str(error)
+
+
+def dashboards():
+    for name in ("overview", "layer"):
+        with open(f"{REPO}/overlays/observability/grafana/{name}.json", encoding="utf-8") as file:
+            found = list(queries(json.load(file)))
+        tell(f"{name}.json has queries", "" if found else "none")
+        for query in found:
+            tell(f"{name}.json: {query}", parsed(query))
+    tell("sum by (a (b) is no query", "" if parsed("sum by (a (b)") else "taken")
+
+
+qdrant()
+dashboards()

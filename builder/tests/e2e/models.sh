@@ -185,7 +185,7 @@ made) ;;
 skipped) skip "$what" "$why"; exit ;;
 *) not_ok "$what" "$made"; exit ;;
 esac
-program=$(ls -d "$fixtures"/fetched/ollama-*/ollama)
+program=$(ls -d "$fixtures"/fetched/ollama-[0-9]*/ollama)
 install -m 755 "$program" "$scratch/ollama"
 chmod 755 "$scratch"
 cat >serve <<'END'

@@ -132,12 +132,12 @@ class Names(http.client.HTTPSConnection):
     trust = ssl.create_default_context(cafile=CA)
 
     def connect(self):
-        plain = socket.create_connection((ADDRESS, PORTS[self.port]), PATIENCE)
+        plain = socket.create_connection((ADDRESS, PORTS[self.port]), self.timeout)
         self.sock = self.trust.wrap_socket(plain, server_hostname=self.host)
 
 
-def call(method, host, path, body=None, headers=None):
-    c = Names(f"{host}.{DOMAIN}" if host else DOMAIN, 443)
+def call(method, host, path, body=None, headers=None, patience=PATIENCE):
+    c = Names(f"{host}.{DOMAIN}" if host else DOMAIN, 443, timeout=patience)
     c.request(method, path, body, headers or {})
     answer = c.getresponse()
     return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), answer.read().decode(errors="replace")

@@ -120,6 +120,21 @@ static void publish_rules(const struct machine *m, struct strbuf *out)
 }
 
 /*
+ * podman keeps a published port from others with a socket at which nobody accepts, from before the port is translated
+ * until after: who came to that one would be connected and wait for ever. What is translated does not come by here.
+ */
+static void held_rules(const struct machine *m, struct strbuf *out)
+{
+	for (size_t i = 0; i < m->n_published; i++) {
+		const struct publish *p = &m->published[i];
+		bool one = p->address && !str_eq(p->address, "0.0.0.0");
+		strbuf_addf(out, "\t\tiifname != \"%s\"%s%s %s dport %u counter reject%s\n", m->bridge,
+			one ? " ip daddr " : "", one ? p->address : "", is_udp(p->protocol) ? "udp" : "tcp",
+			p->host_port, is_udp(p->protocol) ? "" : " with tcp reset");
+	}
+}
+
+/*
  * From the bridge into the host: only its DNS server. Between bridge and elsewhere: published ports (which have been
  * translated to the container's address by then) and declared egress. From the bridge back to the bridge comes what a
  * container sent to a published port of the host, or routed through it: only what it may reach directly.
@@ -131,6 +146,7 @@ static void inet_table(const struct machine *m, struct strbuf *out)
 	strbuf_addf(out,
 		REFUSED "\tchain input {\n"
 			"\t\ttype filter hook input priority 0; policy accept;\n"
+			"\t\tjump held\n"
 			"\t\tiifname != \"%s\" accept\n"
 			"\t\tct state established,related accept\n"
 			"\t\tip daddr %s udp dport 53 accept\n"
@@ -148,7 +164,9 @@ static void inet_table(const struct machine *m, struct strbuf *out)
 	egress_rules(m, out);
 	strbuf_adds(out, "\t\t" COUNT "\t\tmeta l4proto tcp counter reject with tcp reset\n"
 			 "\t\tcounter reject\n\t}\n"
-			 "\tchain between {\n");
+			 "\tchain held {\n");
+	held_rules(m, out);
+	strbuf_adds(out, "\t}\n\tchain between {\n");
 	flow_rules(out);
 	strbuf_adds(out, "\t\t" COUNT "\t\tmeta l4proto tcp counter reject with tcp reset\n"
 			 "\t\tcounter reject\n\t}\n}\n");

@@ -132,7 +132,7 @@ set_up() { # before|after CALL-IPTABLES
     in_ns lan ip route add 10.213.0.0/24 via 192.0.2.1
     netavark
     [ "$1" = before ] || run_agent firewall
-    serve m tcp:53 udp:53 tcp:22
+    serve m tcp:53 udp:53 tcp:22 tcp:443 # the last as podman holds what it publishes
     serve lan tcp:587 tcp:25
     serve front tcp:8443 udp:514 udp:515 tcp6:9000
     serve store-1 tcp:5432 tcp:5433
@@ -189,6 +189,11 @@ into_the_machine() {
 around_the_machine() {
     reaches 'the machine itself reaches every container' m tcp 10.213.0.20 5433
     reaches 'a published port from the LAN' lan tcp 192.0.2.1 443
+    in_ns m nft delete table inet netavark
+    same "$case: a published port that is not translated yet is refused, not held" refused "$(in_ns lan python3 "$scratch/try.py" tcp 192.0.2.1 443 0 2>&1 | grep -o refused)"
+    same "$case: to the machine itself as well" refused "$(in_ns m python3 "$scratch/try.py" tcp 192.0.2.1 443 0 2>&1 | grep -o refused)"
+    netavark
+    reaches 'and when it is, it answers' lan tcp 192.0.2.1 443
     blocked 'a published container behind its port' lan tcp 10.213.0.10 8443
     blocked 'a container that is not published, by a route' lan tcp 10.213.0.20 5432
     reaches 'declared egress' app tcp 192.0.2.2 587

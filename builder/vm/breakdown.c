@@ -1,13 +1,7 @@
 #include "vm/breakdown.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include <string.h>
-
-const char *breakdown_text(const json_t *obj, const char *key)
-{
-	const char *s = json_string_value(json_object_get(obj, key));
-
-	return s ? s : "";
-}
 
 uint64_t breakdown_memory(const json_t *of, const char *key)
 {
@@ -86,8 +80,8 @@ static void add_containers(struct breakdown *b, const json_t *service, double ze
 		if (from < 0 || to < from)
 			continue;
 		add(b, (struct span){.kind = SPAN_CONTAINER,
-			       .name = breakdown_text(c, "name"),
-			       .of = breakdown_text(service, "name"),
+			       .name = json_text(c, "name"),
+			       .of = json_text(service, "name"),
 			       .how = "",
 			       .from_ms = zero + from,
 			       .to_ms = zero + to});
@@ -98,7 +92,7 @@ static void add_containers(struct breakdown *b, const json_t *service, double ze
 static void add_provision(struct breakdown *b, const json_t *graph, double zero)
 {
 	double from = ms_of(graph, "started_ms"), to = ms_of(graph, "changed_ms");
-	const char *id = breakdown_text(graph, "id");
+	const char *id = json_text(graph, "id");
 	size_t i;
 	json_t *s;
 
@@ -106,7 +100,7 @@ static void add_provision(struct breakdown *b, const json_t *graph, double zero)
 		return;
 	add(b, (struct span){.kind = SPAN_PROVISION,
 		       .name = id,
-		       .of = breakdown_text(graph, "service"),
+		       .of = json_text(graph, "service"),
 		       .how = "",
 		       .from_ms = zero + from,
 		       .to_ms = zero + to});
@@ -119,9 +113,9 @@ static void add_provision(struct breakdown *b, const json_t *graph, double zero)
 		if (begun >= 0)
 			at = zero + begun;
 		add(b, (struct span){.kind = SPAN_STEP,
-			       .name = breakdown_text(s, "name"),
+			       .name = json_text(s, "name"),
 			       .of = id,
-			       .how = breakdown_text(s, "how"),
+			       .how = json_text(s, "how"),
 			       .from_ms = at,
 			       .to_ms = at + ms});
 		at += ms;

@@ -23,7 +23,5 @@ struct breakdown {
 /* The status comes from the machine: what is missing or of another type is left out. Lives no longer than `boot`. */
 void breakdown_of(const json_t *boot, struct breakdown *ret);
 void breakdown_release(struct breakdown *b);
-/* The string, or "" for anything else. */
-const char *breakdown_text(const json_t *obj, const char *key);
 /* Bytes that a service or container has in memory: "used", "peak" or "limit"; 0: not said. */
 uint64_t breakdown_memory(const json_t *of, const char *key);

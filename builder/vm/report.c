@@ -166,7 +166,7 @@ static void html_memory(struct strbuf *b, const json_t *services)
 				       "<th>limit</th><th>containers</th></tr>\n");
 		all += used;
 		strbuf_adds(b, "<tr><td>");
-		escape(b, breakdown_text(s, "name"));
+		escape(b, json_text(s, "name"));
 		strbuf_adds(b, "</td>");
 		html_bytes(b, s, "used");
 		html_bytes(b, s, "peak");
@@ -175,7 +175,7 @@ static void html_memory(struct strbuf *b, const json_t *services)
 		json_array_foreach(json_object_get(s, "containers"), k, c)
 		{
 			strbuf_adds(b, sep);
-			escape(b, breakdown_text(c, "name"));
+			escape(b, json_text(c, "name"));
 			if (breakdown_memory(c, "used"))
 				strbuf_addf(b, " %s", str_bytes(breakdown_memory(c, "used")));
 			sep = ", ";
@@ -199,7 +199,7 @@ static void html_boot(struct strbuf *b, size_t number, const json_t *boot)
 		strbuf_addf(b, "ready after %.1f s</h3>\n", d.total_ms / 1000);
 	else {
 		strbuf_addf(b, "not ready after %.1f s, ", d.total_ms / 1000);
-		escape(b, breakdown_text(boot, "state"));
+		escape(b, json_text(boot, "state"));
 		strbuf_adds(b, "</h3>\n");
 	}
 	html_storage(b, json_object_get(boot, "storage"));

@@ -1,4 +1,5 @@
 #include "vm/verdict.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "vm/breakdown.h"
 #include <string.h>
@@ -202,13 +203,13 @@ void verdict_print_services(FILE *f, const struct verdict *v)
 			continue;
 		uint64_t used = breakdown_memory(s, "used");
 		all += used;
-		fprintf(f, "%-14s %-16s %-10s %9s ", breakdown_text(s, "layer"), breakdown_text(s, "name"),
-			breakdown_text(s, "health"), used ? str_bytes(used) : "");
+		fprintf(f, "%-14s %-16s %-10s %9s ", json_text(s, "layer"), json_text(s, "name"),
+			json_text(s, "health"), used ? str_bytes(used) : "");
 		json_array_foreach(json_object_get(s, "containers"), k, c)
 		{
 			double from = json_number_value(json_object_get(c, "started_ms"));
 			double to = json_number_value(json_object_get(c, "healthy_ms"));
-			fprintf(f, " %s", breakdown_text(c, "name"));
+			fprintf(f, " %s", json_text(c, "name"));
 			if (to > from)
 				fprintf(f, " (%.1f)", (to - from) / 1000);
 		}

@@ -43,6 +43,13 @@ static void add(json_t *o, const char *key, uint64_t n)
 		json_object_set_new(o, key, json_integer(json_integer_value(json_object_get(o, key)) + (json_int_t)n));
 }
 
+static void add_all(json_t *sum, json_t *one)
+{
+	const char *key;
+	json_t *n;
+	json_object_foreach(one, key, n) add(sum, key, (uint64_t)json_integer_value(n));
+}
+
 void status_memory(const struct agent *a, json_t *status)
 {
 	json_t *services = json_object_get(status, "services");
@@ -53,12 +60,10 @@ void status_memory(const struct agent *a, json_t *status)
 			json_t *o = json_array_get(list, k), *one = json_object();
 			const struct container *c = machine_container(&a->m, json_text(o, "name"));
 			_cleanup_free_ char *group = unit_group(json_text(o, "unit"));
-			const uint64_t used = memory_used(group, "/proc"), peak = memory_peak(group);
-			for (json_t *to = one; to; to = to == one ? all : NULL) {
-				add(to, "used", used);
-				add(to, "peak", peak);
-				add(to, "limit", c ? c->memory : 0);
-			}
+			add(one, "used", memory_used(group, "/proc"));
+			add(one, "peak", memory_peak(group));
+			add(one, "limit", c ? c->memory : 0);
+			add_all(all, one);
 			json_object_set_new(o, "memory", one);
 		}
 		json_object_set_new(service, "memory", all);

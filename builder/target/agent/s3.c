@@ -1,5 +1,6 @@
 #include "target/agent/s3.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "target/agent/sigv4.h"
 #include <curl/curl.h>
@@ -34,20 +35,14 @@ void s3_free(struct s3 *s)
 	free(s);
 }
 
-static const char *option(const json_t *options, const char *key)
-{
-	const char *s = json_string_value(json_object_get(options, key));
-	return s ? s : "";
-}
-
 static int read_keys(struct s3 *s, const struct agent *a, const json_t *options, struct err *err)
 {
 	_cleanup_free_ char *own = path_join(a->state, "backup-s3");
 	const char *file = path_exists(CREDENTIAL) ? CREDENTIAL : own;
 	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
-	if (*option(options, "access_key")) {
-		s->access_key = xstrdup(option(options, "access_key"));
-		s->secret_key = xstrdup(option(options, "secret_key"));
+	if (*json_text(options, "access_key")) {
+		s->access_key = xstrdup(json_text(options, "access_key"));
+		s->secret_key = xstrdup(json_text(options, "secret_key"));
 		return 0;
 	}
 	if (!path_exists(file)) {
@@ -98,8 +93,8 @@ static bool is_bucket(const char *name)
 
 struct s3 *s3_new(const struct agent *a, const json_t *options, struct err *err)
 {
-	const char *address = option(options, "address"), *bucket = option(options, "bucket"),
-		   *region = option(options, "region");
+	const char *address = json_text(options, "address"), *bucket = json_text(options, "bucket"),
+		   *region = json_text(options, "region");
 	bool tls = str_starts(address, "https://");
 	const char *host = tls ? address + 8 : str_starts(address, "http://") ? address + 7 : "";
 	size_t n = strcspn(host, "/");

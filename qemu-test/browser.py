@@ -1,9 +1,8 @@
-"""A browser and a person in it, for the visits of scenarios: headless Chromium, driven by WebDriver over HTTP.
+"""A person with a browser, for the visits of scenarios.
 
 What runs it is told in the environment where the machine is, what its CA is and what its console shows (`visit`, in
 docs/writing-a-scenario.md). `run` starts the browser for a visit and ends it.
 """
-import base64
 import http.client
 import json
 import os
@@ -13,8 +12,9 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import urllib.parse
+
+import webdriver
 
 DOMAIN = "kiln.internal"
 HOME, REPORT, SCENARIO = os.environ["HOME"], os.environ["KILN_REPORT"], os.environ["KILN_SCENARIO"]
@@ -22,7 +22,6 @@ ADDRESS, CA = os.environ["KILN_ADDRESS"], os.environ["KILN_CA"]
 PORTS = {int(port): int(there) for port, there in (pair.split("=") for pair in os.environ["KILN_PORTS"].split())}
 NEW = {"owner": "a-new-password-of-the-owner", "admin": "a-new-password-of-the-admin", "guest": "a-new-password-of-the-guest"}
 PATIENCE = 600  # a processor that is emulated takes its time
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
 def ok(text):
@@ -35,63 +34,20 @@ def need(holds, text, seen=""):
     ok(text)
 
 
-class Browser:
-    """As much of WebDriver as the visits need."""
+class Visitor(webdriver.Browser):
+    """The site's names lead to where the machine's ports are, and no other name leads anywhere."""
 
     def __init__(self):
-        self.shots = 0
-        # All that is started here ends with this program.
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.at = next((int(m[1]) for m in (re.search(r"successfully on port (\d+)", line) for line in self.driver.stdout) if m), None)
-        need(self.at, "chromedriver is there")
-        # The site's names lead to where the machine's ports are, and no other name leads anywhere.
         rules = [f"MAP {name}:{port} {ADDRESS}:{there}" for port, there in PORTS.items() for name in (DOMAIN, f"*.{DOMAIN}")] + ["MAP * ~NOTFOUND"]
-        options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,800",
-                            "--disable-background-networking", "--disable-component-update", "--no-first-run",
-                            f"--host-resolver-rules={', '.join(rules)}"]}
-        self.session = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": options, "pageLoadStrategy": "normal",
-            "timeouts": {"pageLoad": PATIENCE * 1000, "script": PATIENCE * 1000}}}}, at="")["sessionId"]
-
-    def ask(self, method, path, body=None, at=None):
-        where = f"/session/{self.session}" if at is None else at
-        c = http.client.HTTPConnection("127.0.0.1", self.at, timeout=2 * PATIENCE)
-        c.request(method, where + path, json.dumps(body if body is not None else {}) if method == "POST" else None)
-        answer = json.load(c.getresponse())["value"]
-        if isinstance(answer, dict) and "error" in answer:
-            raise LookupError(f"{answer['error']}: {answer['message'].splitlines()[0]}")
-        return answer
-
-    def go(self, url):
-        self.ask("POST", "/url", {"url": url})
-
-    def url(self):
-        return self.ask("GET", "/url")
-
-    def script(self, text):
-        return self.ask("POST", "/execute/sync", {"script": text, "args": []})
-
-    def text(self):
-        return self.script("return document.body ? document.body.innerText : ''")
-
-    def find(self, css):
-        try:
-            return self.ask("POST", "/element", {"using": "css selector", "value": css})[ELEMENT]
-        except LookupError:
-            return None
+        super().__init__(", ".join(rules), "1000,800", PATIENCE)
+        self.shots = 0
 
     def wait(self, what, condition):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            try:
-                found = condition()
-            except LookupError: # a page that goes away meanwhile
-                found = None
-            if found:
-                return found
-            time.sleep(0.2)
-        self.picture("failed")
-        raise SystemExit(f"FAIL not within {PATIENCE} s: {what}; at {self.url()}: {self.text()[:500]}")
+        found = self.until(condition)
+        if not found:
+            self.show("failed")
+            raise SystemExit(f"FAIL not within {PATIENCE} s: {what}; at {self.url()}: {self.text()[:500]}")
+        return found
 
     def fill(self, css, text):
         element = self.wait(f"a field {css}", lambda: self.find(css))
@@ -104,27 +60,19 @@ class Browser:
     def status(self):
         return self.script("return performance.getEntriesByType('navigation')[0].responseStatus")
 
-    def picture(self, name):
+    def show(self, name):
+        """A picture for the report."""
         self.shots += 1
         file = f"{SCENARIO}-{sys.argv[1]}-{self.shots:02}-{name}.png"
-        with open(f"{REPORT}/{file}", "wb") as f:
-            f.write(base64.b64decode(self.ask("GET", "/screenshot")))
+        self.picture(f"{REPORT}/{file}")
         print(f"picture {file}", flush=True)
 
     def forget(self):
         """As a new browser: no cookies of any site."""
-        self.ask("POST", "/goog/cdp/execute", {"cmd": "Network.clearBrowserCookies", "params": {}})
+        self.devtools("Network.clearBrowserCookies")
 
     def cookie(self, name):
-        all_ = self.ask("POST", "/goog/cdp/execute", {"cmd": "Network.getAllCookies", "params": {}})["cookies"]
-        return [c for c in all_ if c["name"] == name]
-
-    def end(self):
-        try:
-            self.ask("DELETE", "")
-        finally:
-            self.driver.kill()
-            self.driver.wait()
+        return [c for c in self.devtools("Network.getAllCookies")["cookies"] if c["name"] == name]
 
 
 class Names(http.client.HTTPSConnection):
@@ -208,7 +156,7 @@ def first_administration(b, password):
     ok("the administrator's first password has to be changed, too")
     new_password(b, NEW["admin"])
     b.wait("the administration", lambda: "/admin/master/console" in b.url() and not b.find("#password-new") and len(b.text()) > 100)
-    b.picture("administration")
+    b.show("administration")
     ok("the administrator is in")
     admin("POST", "site/users", {
         "username": "guest", "enabled": True, "email": f"guest@{DOMAIN}", "emailVerified": True, "firstName": "Guest", "lastName": "Test",
@@ -224,7 +172,7 @@ def run(visit, *words, ca=CA):
     os.makedirs(store)
     for command in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "kiln", "-i", ca]):
         subprocess.run(["certutil", "-d", f"sql:{store}", *command], check=True, timeout=60)
-    b = Browser()
+    b = Visitor()
     try:
         visit(b, *words)
     finally:

@@ -3,8 +3,6 @@
 
 agent-page-browser.py AGENT DIR PICTURES [AXE]     DIR is its scratch directory, AXE the file axe.min.js
 """
-import base64
-import http.client
 import http.server
 import json
 import os
@@ -15,25 +13,18 @@ import sys
 import threading
 import time
 
+sys.dont_write_bytecode = True
+sys.path.append(f"{os.path.dirname(os.path.abspath(__file__))}/../../../qemu-test")
+# pylint: disable=wrong-import-position
+import webdriver
+
 AGENT, DIR, PICTURES = sys.argv[1:4]
 AXE = sys.argv[4] if len(sys.argv) > 4 else None
-PATIENCE = 60
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 TAB, ENTER = "\ue004", "\ue007"
 
 
 def same(name, want, got):
     print(f"ok - {name}" if want == got else f"not ok - {name}\n# want: {want}\n# got:  {got}", flush=True)
-
-
-def until(condition):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.2)
-    return None
 
 
 def port():
@@ -42,56 +33,14 @@ def port():
         return s.getsockname()[1]
 
 
-class Browser:
+class Page(webdriver.Browser):
+    """No name leads anywhere, and every word in the console is kept."""
+
     def __init__(self):
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.at = next(int(m[1]) for m in (re.search(r"successfully on port (\d+)", line) for line in self.driver.stdout) if m)
-        args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,900",
-                "--disable-background-networking", "--disable-component-update", "--no-first-run",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-        self.session = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}}}}, at="")["sessionId"]
+        super().__init__("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "1000,900", 60, **{"goog:loggingPrefs": {"browser": "ALL"}})
 
-    def ask(self, method, path, body=None, at=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.at, timeout=2 * PATIENCE)
-        c.request(method, (f"/session/{self.session}" if at is None else at) + path, json.dumps(body or {}) if method == "POST" else None)
-        answer = json.load(c.getresponse())["value"]
-        if isinstance(answer, dict) and "error" in answer:
-            raise LookupError(answer["message"].splitlines()[0])
-        return answer
-
-    def go(self, url):
-        self.ask("POST", "/url", {"url": url})
-
-    def script(self, text):
-        return self.ask("POST", "/execute/sync", {"script": text, "args": []})
-
-    def later(self, text):
-        return self.ask("POST", "/execute/async", {"script": text, "args": []})
-
-    def text(self):
-        return self.script("return document.body.innerText")
-
-    def devtools(self, command, **params):
-        return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
-
-    def keys(self, *keys):
-        self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "k", "actions": [
-            a for k in keys for a in ({"type": "keyDown", "value": k}, {"type": "keyUp", "value": k})]}]})
-
-    def console(self):
-        return [e["message"] for e in self.ask("POST", "/se/log", {"type": "browser"})]
-
-    def picture(self, name):
-        with open(f"{PICTURES}/{name}.png", "wb") as f:
-            f.write(base64.b64decode(self.ask("GET", "/screenshot")))
-
-    def end(self):
-        try:
-            self.ask("DELETE", "")
-        finally:
-            self.driver.kill()
-            self.driver.wait()
+    def show(self, name):
+        self.picture(f"{PICTURES}/{name}.png")
 
 
 def container(name, health="healthy", reason=None):
@@ -164,7 +113,7 @@ def looks(b, at):
         same(f"{scheme} as the browser wants it", dark, r + g + blue < 200)
         same(f"{scheme}: every text can be read (4.5 to 1)", True, b.script(CONTRAST) >= 4.5)
         axe(b, f"{scheme}: axe-core finds nothing serious")
-        b.picture(f"page-{scheme}")
+        b.show(f"page-{scheme}")
     b.devtools("Emulation.setEmulatedMedia", features=[])
     b.devtools("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
     same("on a phone nothing is wider than the screen", True, b.script("return document.documentElement.scrollWidth <= 360"))
@@ -172,7 +121,7 @@ def looks(b, at):
         "return [...document.querySelectorAll('a,summary')].filter(e => e.getClientRects().length && e.getBoundingClientRect().height < 24).map(e => e.outerHTML)"))
     same("text is not smaller than 13 pixels", True, b.script(
         "return Math.min(...[...document.querySelectorAll('body *')].map(e => parseFloat(getComputedStyle(e).fontSize))) >= 13"))
-    b.picture("page-phone")
+    b.show("page-phone")
     b.devtools("Emulation.clearDeviceMetricsOverride")
     same("headings, labels, lists and names are in order", [], b.script(SHAPE))
 
@@ -185,9 +134,9 @@ def first_boot(b, at):
     text = b.text()
     same("the start: how far it is", True, "1 of 2 services are healthy, 0 of 1 of what they need is set up." in text)
     same("what is waited for, and why", True, "postgres starting: not running" in text and "x claims a database running: role and database" in text)
-    b.picture("page-first-boot")
+    b.show("page-first-boot")
     publish("ready")
-    same("it goes on by itself", True, bool(until(lambda: "ready: 3 of 3 services healthy" in b.text())))
+    same("it goes on by itself", True, bool(b.until(lambda: "ready: 3 of 3 services healthy" in b.text())))
     same("without being loaded again", 1, b.script("return window.mark"))
     same("also its title", "sample: ready", b.script("return document.title"))
 
@@ -196,16 +145,16 @@ def failure(b, at):
     hostile = "<img src=x onerror=\"document.title='bad'\"><script>document.title='bad'</script>"
     b.script("document.querySelector('#images').open = true; document.querySelector('#images-open').focus()")
     publish("degraded", services=[service("traefik", "edge", "Front door"), service("postgres", "data", "PostgreSQL", "unhealthy", f"HTTP 503 {hostile}")])
-    same("a service that fails is shown, with the reason", True, bool(until(lambda: "postgres unhealthy: HTTP 503 <img src=x" in b.text())))
+    same("a service that fails is shown, with the reason", True, bool(b.until(lambda: "postgres unhealthy: HTTP 503 <img src=x" in b.text())))
     same("a value that is HTML is text", [0, "sample: degraded"], b.script("return [document.querySelectorAll('main img, main script').length, document.title]"))
     same("what was open is open still", True, b.script("return document.querySelector('#images').open"))
     same("what had the focus has it", "images-open", b.script("return document.activeElement.id"))
-    b.picture("page-failure")
+    b.show("page-failure")
     same("no log for who has not signed on", False, "FATAL" in b.text())
     b.devtools("Network.enable")
     b.devtools("Network.setExtraHTTPHeaders", headers={"X-Auth-Request-User": "owner", "X-Auth-Request-Groups": "/admins"})
-    same("its log for who has", True, bool(until(lambda: "FATAL: <b>out of</b> space" in b.text())))
-    b.picture("page-log")
+    same("its log for who has", True, bool(b.until(lambda: "FATAL: <b>out of</b> space" in b.text())))
+    b.show("page-log")
     b.devtools("Network.setExtraHTTPHeaders", headers={})
 
 
@@ -232,7 +181,7 @@ def without_script(b, at):
         return b.ask("GET", "/title")
     same("without script it is the same page", "sample: starting", title())
     publish("ready")
-    same("and comes again by itself", True, bool(until(lambda: title() == "sample: ready")))
+    same("and comes again by itself", True, bool(b.until(lambda: title() == "sample: ready")))
     b.devtools("Emulation.setScriptExecutionDisabled", value=False)
 
 
@@ -259,7 +208,7 @@ def main():
         json.dump({"containers": [{"name": "postgres", "lines": "FATAL: <b>out of</b> space"}]}, f)
     publish("ready")
     page = subprocess.Popen([AGENT, "page", "--address", "127.0.0.1", "--port", str(here), "--metrics", str(inside), "--from", DIR, "--group", "/admins"])
-    b = Browser()
+    b = Page()
     try:
         looks(b, at)
         first_boot(b, at)
@@ -274,7 +223,7 @@ def main():
         page.wait()
         server = http.server.ThreadingHTTPServer(("127.0.0.1", here), SignOn)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        same("where the way leads to the sign-on, the browser goes there", True, bool(until(lambda: b.script("return document.title") == "sign on")))
+        same("where the way leads to the sign-on, the browser goes there", True, bool(b.until(lambda: b.script("return document.title") == "sign on")))
     finally:
         b.end()
         page.kill()

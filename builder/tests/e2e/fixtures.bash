@@ -39,6 +39,18 @@ with_browser() {
         command -v $tool >/dev/null || { skip "$1" "needs $tool: make deps"; exit; }
     done
 }
+# with_models TITLE: the files that models of profiles name, and copies of the profiles beside them, for mirrored: in
+# $scratch/shipped; where the one that makes sense cannot be had, TITLE is skipped and the script ends
+with_models() {
+    local why
+    if ! why=$("$repo/qemu-test/fixtures/gemma-model" "$scratch/models"); then
+        skip "$1" "Gemma: $why"
+        exit
+    fi
+    "$repo/qemu-test/fixtures/tiny-model.py" "$scratch/models/tiny.gguf"
+    mkdir "$scratch/shipped"
+    cp "$repo"/qemu-test/profiles/*.yaml "$scratch/shipped/"
+}
 # mirrored NAME [DIR]: the profile as it is shipped (or as it lies in DIR), told where to pull from; its lock is made beside it
 mirrored() {
     {

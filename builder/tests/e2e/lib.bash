@@ -147,11 +147,19 @@ listens_as_planned() {
         grep -qxe "$protocol $port" -e "$protocol $port $address" <<<"$planned" || echo "$protocol $port $address"
     done <<<"$seen")"
 }
-# breakdown_is_whole PROFILE ENGINE: the report of the first boot has the seconds of every part, container and provision step,
-# and what every container had in memory
+# pictured PROFILE ENGINE NAME...: these pictures of visits are in the report, and are pictures
+pictured() {
+    local report=$reports/$1-$2 name
+    same "$1: the pictures are in the report" '' "$(for name in "${@:3}"; do
+        grep -qF "$name.png" "$report/index.html" && [ "$(head -c 4 "$report/$name.png" | tail -c 3)" = PNG ] &&
+            [ "$(stat -c %s "$report/$name.png")" -gt 4000 ] || echo "$name"
+    done)"
+}
+# breakdown_is_whole PROFILE ENGINE [SCENARIO]: the report of a scenario's first boot has the seconds of every part, container and
+# provision step, and what every container had in memory
 breakdown_is_whole() {
-    same "$1: the report says what took how long until it was ready, and who has how much memory" 'parts, containers and steps: all' "$(jq -r --arg engine "$2" '
-        [.scenarios[] | select(.scenario == "first-boot").boots[]] | last |
+    same "$1: the report says what took how long until it was ready, and who has how much memory" 'parts, containers and steps: all' "$(jq -r --arg engine "$2" --arg scenario "${3:-first-boot}" '
+        [.scenarios[] | select(.scenario == $scenario).boots[]] | first |
         [(select(.ready_ms == null) | "ready"),
          (select($engine == "qemu").boot | (select((.firmware_ms // .before_kernel_ms) == null) | "firmware"),
             (("kernel_ms", "init_ms", "root_ms", "userspace_ms") as $part | select((.[$part] // 0) <= 0) | $part)),

@@ -12,15 +12,8 @@
 
 with_browser 'ai-test in nspawn'
 with_fixtures 'ai-test in nspawn' traefik oauth2-proxy keycloak ollama-runner
-if ! why=$("$repo/qemu-test/fixtures/gemma-model" "$scratch/models"); then
-    skip 'ai-test in nspawn' "Gemma: $why"
-    exit
-fi
-"$repo/qemu-test/fixtures/tiny-model.py" "$scratch/models/tiny.gguf"
-# Models that are files lie beside the profile.
-{
-    cat "$repo/qemu-test/profiles/ai-test.yaml" "$reg/mirrors.yaml"
-} >"$scratch/profiles/ai-test.yaml"
+with_models 'ai-test in nspawn'
+mirrored ai-test "$scratch/shipped"
 scenarios ai-test nspawn --scenario ai
 listens_as_planned ai-test nspawn
 pinned ai-test

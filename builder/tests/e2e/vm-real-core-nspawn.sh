@@ -11,7 +11,7 @@
 
 with_fixtures 'real-core in nspawn' traefik valkey haproxy
 mirrored real-core
-scenarios real-core nspawn --scenario front-door --scenario functions --scenario isolation --scenario first-boot --scenario reboot --scenario storage-check
+scenarios real-core nspawn --scenario front-door --scenario functions --scenario isolation --scenario images --scenario first-boot --scenario reboot --scenario storage-check
 listens_as_planned real-core nspawn
 pinned real-core
 mirrored real-ha

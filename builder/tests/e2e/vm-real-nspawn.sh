@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every program of others that can be had, at once, offline: all of it becomes healthy and provisioned, and does its work for a client;
-# what each has in memory; the same after a restart, and after power cuts at 10 random moments of first boot.
+# what each has in memory; who reaches whom; the same after a restart, and after power cuts at 10 random moments of first boot.
 # level: full
 # minutes: 90
 #
@@ -12,22 +12,13 @@
 . "$(dirname "$0")/fixtures.bash"
 
 with_browser 'real in nspawn'
-with_fixtures 'real in nspawn' traefik oauth2-proxy keycloak haproxy valkey versitygw ferretdb kafka ollama n8n n8n-runners sonarqube sonar-scanner
-mkdir "$scratch/shipped" # a copy, for the model beside it
-cp "$repo"/qemu-test/profiles/*.yaml "$scratch/shipped/"
-"$repo/qemu-test/fixtures/tiny-model.py" "$scratch/shipped/tiny.gguf"
+with_fixtures 'real in nspawn' traefik oauth2-proxy keycloak haproxy valkey versitygw ferretdb kafka ollama-runner n8n n8n-runners sonarqube sonar-scanner
+with_models 'real in nspawn'
 mirrored real "$scratch/shipped"
-read -ra play <<<"${KILN_TEST_SCENARIOS-everything everything-cut}"
+read -ra play <<<"${KILN_TEST_SCENARIOS-everything isolation everything-cut}"
 scenarios real nspawn "${play[@]/#/--scenario=}"
 listens_as_planned real nspawn
 pinned real
-
-# memory SERVICE...: these have some in the report of every boot that became ready
-memory() {
-    jq -r --args '[.scenarios[].boots[] | select(.ready_ms) | [.services[] | select((.memory.used // 0) > 0).name] as $seen
-        | ($ARGS.positional - $seen)[]] | unique | join(" ")' "$reports/real-nspawn/verdict.json" "$@"
-}
-mapfile -t services < <("$kiln" plan "$(profile_file real)" --json | jq -r '.services[] | select(.containers | length > 0).name')
-same 'the report has the memory of every service' '' "$(memory "${services[@]}")"
+[[ " ${play[*]} " != *' everything '* ]] || breakdown_is_whole real nspawn everything
 jq -r '.scenarios[] | .scenario as $s | .boots[] | select(.ready_ms) | "# \($s): ready after \(.ready_ms / 1000) s, MiB: "
     + ([.services[] | "\(.name) \((.memory.used // 0) / 1048576 | floor)"] | join(", "))' "$reports/real-nspawn/verdict.json"

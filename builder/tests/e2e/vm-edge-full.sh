@@ -22,5 +22,8 @@ play() { # ENGINE SCENARIO...
 read -ra native <<<"${KILN_TEST_SCENARIOS-sso-power-cut first-boot reboot}"
 read -ra qemu <<<"${KILN_TEST_QEMU-sso}"
 play nspawn "${native[@]}"
-play qemu "${qemu[@]}"
 pinned edge-test
+# Java changes code that runs. QEMU's emulation of several processors executes stale instructions then, now and again (8 crashes of
+# Keycloak in two boots, each of which it came back from); that of one does not.
+echo 'machine: {cpus: 1}' >>"$(profile_file edge-test)"
+play qemu "${qemu[@]}"

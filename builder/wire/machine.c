@@ -124,6 +124,8 @@ static int containers(const struct appliance *a, const struct wire_facts *f, jso
 		set(o, "unit", json_sprintf("%s.service", c->name));
 		set_str(o, "image", c->image);
 		set_u64(o, "address", c->address);
+		if (c->aliases.n)
+			set(o, "aliases", strings(&c->aliases));
 		set_u64(o, "memory", c->memory ? c->memory + container_models(a, c) : 0);
 		set(o, "health", health(&c->health));
 		set(o, "env", env(c));

@@ -141,6 +141,7 @@ static int parse_container(
 		return err_set(
 			err, ERR_CONFIG, "address %llu is outside of subnet %s", (unsigned long long)offset, m->subnet);
 	format_address(c->address, base + (uint32_t)offset);
+	c->aliases = strings(m, json_object_get(j, "aliases"));
 	c->layer = opt_str(j, "layer");
 	c->memory = opt_u64(j, "memory", 0);
 	const json_t *reload = json_object_get(j, "reload");

@@ -26,6 +26,7 @@ struct env_var {
 struct container {
 	const char *name, *service, *layer, *unit;
 	char address[16];
+	const char *const *aliases; /* further names on the network; NULL-terminated */
 	uint64_t memory;
 	struct health health;
 	struct rendered_file *files;

@@ -1,4 +1,4 @@
-/* `network`: the subnet of this machine and every container's address in it, for units to read. */
+/* `network`: the subnet of this machine and every container's address in it, for units to read, and by name. */
 #include "target/agent/network.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -48,6 +48,17 @@ void network_env(const struct machine *m, struct strbuf *out)
 	}
 }
 
+void network_hosts(const struct machine *m, struct strbuf *out)
+{
+	strbuf_adds(out, "127.0.0.1 localhost\n::1 localhost\n");
+	for (size_t i = 0; i < m->n_containers; i++) {
+		strbuf_addf(out, "%s %s", m->containers[i].address, m->containers[i].name);
+		for (const char *const *alias = m->containers[i].aliases; *alias; alias++)
+			strbuf_addf(out, " %s", *alias);
+		strbuf_addc(out, '\n');
+	}
+}
+
 bool network_overlap(const struct machine *m, char *routes, struct strbuf *ret)
 {
 	uint32_t base;
@@ -78,6 +89,7 @@ int cmd_network(struct agent *a, int argc, char **argv, struct err *err)
 {
 	(void)argc, (void)argv;
 	_cleanup_free_ char *subnet = NULL, *own = path_join(a->run, "subnet"), *env = path_join(a->run, "network.env");
+	_cleanup_free_ char *hosts = path_join(a->run, "hosts");
 	if (override(a, &subnet, err) < 0 || path_mkdirs(a->run, err) < 0)
 		return -1;
 	if (chmod(a->run, 0755) < 0)
@@ -87,9 +99,13 @@ int cmd_network(struct agent *a, int argc, char **argv, struct err *err)
 	struct machine m;
 	int r = machine_load(&m, a->conf, subnet, err);
 	if (r == 0) {
-		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, clash = STRBUF_INIT;
+		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, names = STRBUF_INIT, clash = STRBUF_INIT;
 		network_env(&m, &text);
-		r = path_write(env, text.s, text.len, 0644, err);
+		network_hosts(&m, &names);
+		r = path_write(env, text.s, text.len, 0644, err) < 0 ||
+				    path_write(hosts, names.s, names.len, 0644, err) < 0
+			    ? -1
+			    : 0;
 		_cleanup_err_ struct err ignored = ERR_INIT;
 		_cleanup_free_ char *routes = path_read("/proc/net/route", 1 << 20, NULL, &ignored);
 		if (r == 0 && routes && network_overlap(&m, routes, &clash))

@@ -288,6 +288,10 @@ static void moved(void **state)
 	fix_sample(f);
 	put(f, "state/subnet", "172.30.4.0/22\n");
 	assert_works(cmd_network(&f->a, 0, NULL, &f->err), f);
+	_cleanup_free_ char *hosts = fix_file(f, "run/hosts");
+	assert_string_equal(hosts,
+		"127.0.0.1 localhost\n::1 localhost\n172.30.4.10 front app.kiln.internal kiln.internal\n"
+		"172.30.4.20 store-1\n172.30.4.21 store-2\n172.30.4.30 app\n");
 	_cleanup_free_ char *env = fix_file(f, "run/network.env"), *conf = xstrdup(f->a.conf),
 			    *st = xstrdup(f->a.state), *run = xstrdup(f->a.run);
 	assert_true(str_starts(env, "KILN_SUBNET=172.30.4.0/22\nKILN_GATEWAY=172.30.4.1\nKILN_DOMAIN=kiln.internal\n"));

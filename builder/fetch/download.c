@@ -51,8 +51,8 @@ static int settle(struct batch *b, struct transfer *t, CURLcode code, struct err
 		b->busy--;
 		return 0;
 	case TRANSFER_AGAIN:
-		wait = http_pause(&b->opts, t->attempt, pause);
-		if (t->attempt < b->opts.attempts && wait != UINT64_MAX) {
+		wait = http_pause(&b->opts, t->in_vain, pause);
+		if (t->in_vain < b->opts.attempts && wait != UINT64_MAX) {
 			t->not_before = http_now_ms() + wait;
 			return 0;
 		}

@@ -5,9 +5,9 @@
  *     download_all(cache, d, n, &(struct download_opts){0}, err)
  *
  * URIs are http:, https: and file:. Proxies are the host's: apt's Acquire::http::Proxy (download_host_opts), else the
- * environment. Statuses 429 and 5xx, time-outs and cut connections are tried again with growing pauses (Retry-After is
- * obeyed); what arrived stays in CACHE/partial/ and is continued by a range request, in this run or the next. Other
- * statuses fail at once.
+ * environment. Statuses 408, 425, 429 and 5xx, time-outs and cut connections are tried again with growing pauses
+ * (Retry-After is obeyed), some times, or any number of times while each brings further bytes; what arrived stays in
+ * CACHE/partial/ and is continued by a range request, in this run or the next. Other statuses fail at once.
  */
 #pragma once
 #include "base/err.h"
@@ -34,7 +34,7 @@ struct download {
 };
 struct download_opts {
 	unsigned parallel;     /* connections at once; 0: 8 */
-	unsigned attempts;     /* per download; 0: 5 */
+	unsigned attempts;     /* per download; they count anew when one brings further bytes; 0: 5 */
 	uint64_t pause_ms;     /* before the second attempt, doubled after each; 0: 500 */
 	uint64_t stall_ms;     /* no byte for so long is a time-out; 0: 30 s */
 	const char *gone_hint; /* what to do when a server says 404 or 410, or serves other bytes */

@@ -146,7 +146,7 @@ static int hash_partial(struct transfer *t, struct err *err)
 		hash_add(t->hash, buf, (size_t)n);
 		t->have += (uint64_t)n;
 	}
-	t->new_bytes = t->seen = t->have;
+	t->new_bytes = t->seen = t->seen_before = t->have;
 	return 0;
 }
 
@@ -267,6 +267,10 @@ enum transfer_state transfer_ended(struct transfer *t, CURLcode code, uint64_t *
 	long status = 0;
 
 	*pause_ms = 0;
+	/* Of a large file each attempt may bring a part. Bytes that were there once are not new. */
+	if (t->attempt)
+		t->in_vain = t->seen > t->seen_before ? 1 : t->in_vain + 1;
+	t->seen_before = t->seen;
 	if (t->easy)
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (t->fail.msg) {

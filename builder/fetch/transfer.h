@@ -28,13 +28,15 @@ struct transfer {
 	bool rewound;			  /* bytes with a wrong hash were thrown away once */
 	uint64_t range_from, range_total; /* of Content-Range */
 	bool has_range;
-	char *authorization; /* what this attempt sends, or NULL */
-	char *refused;	     /* what the server answered with 401 */
-	char *etag;	     /* strong validator of what the file holds, or NULL */
-	unsigned attempt;    /* 1-based */
-	uint64_t last_ms;    /* when bytes last arrived, or the attempt began; monotonic */
-	uint64_t not_before; /* of the next attempt; monotonic ms */
-	struct err fail;     /* set by a callback that ended the transfer for good */
+	char *authorization;  /* what this attempt sends, or NULL */
+	char *refused;	      /* what the server answered with 401 */
+	char *etag;	      /* strong validator of what the file holds, or NULL */
+	unsigned attempt;     /* 1-based */
+	unsigned in_vain;     /* the latest of them: none but the first brought anything new */
+	uint64_t seen_before; /* `seen` when the one before ended */
+	uint64_t last_ms;     /* when bytes last arrived, or the attempt began; monotonic */
+	uint64_t not_before;  /* of the next attempt; monotonic ms */
+	struct err fail;      /* set by a callback that ended the transfer for good */
 };
 
 /* Open the file and hash what is there. Done already when it is complete. */

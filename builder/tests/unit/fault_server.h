@@ -21,7 +21,9 @@ enum fault {
 	SERVE_NO_LENGTH, /* no Content-Length; the end of the connection is the end */
 	CUT,		 /* announces all, sends half, closes */
 	CUT_NO_LENGTH,	 /* sends half and closes, without having announced a length */
+	CUT_NO_RANGE,	 /* the same half of all, whatever range was asked for */
 	STALL,		 /* sends half, then nothing more */
+	STALL_AT_ONCE,	 /* sends a header only */
 	WRONG_BYTES,	 /* right length, one bit different */
 	WRONG_RANGE,	 /* a range, but another than asked for */
 	TOO_LONG,	 /* announces and sends one byte more */
@@ -46,7 +48,7 @@ struct route {
 	const char *path;
 	const char *body;
 	size_t len;
-	enum fault faults[8];
+	enum fault faults[10];
 	unsigned n_faults; /* 0: SERVE */
 	_Atomic unsigned requests;
 	char last_range[64], last_if_range[64]; /* of the latest request; "" when it had none */
@@ -123,7 +125,7 @@ static void serve_body(int fd, struct route *r, enum fault f)
 		len++;
 	if (f == TOO_SHORT)
 		len--;
-	if (str_starts(r->last_range, "bytes=") && f != SERVE_NO_RANGE)
+	if (str_starts(r->last_range, "bytes=") && f != SERVE_NO_RANGE && f != CUT_NO_RANGE)
 		from = strtoul(r->last_range + 6, NULL, 10);
 	if (from > len)
 		from = len;
@@ -132,12 +134,12 @@ static void serve_body(int fd, struct route *r, enum fault f)
 			f == WRONG_RANGE ? from - 1 : from, len - 1, len);
 	else
 		say(fd, "HTTP/1.1 200 OK\r\n");
-	if (f != CUT_NO_LENGTH && f != TOO_LONG_NO_LENGTH && f != SERVE_NO_LENGTH)
+	if (f != CUT_NO_LENGTH && f != CUT_NO_RANGE && f != TOO_LONG_NO_LENGTH && f != SERVE_NO_LENGTH)
 		say(fd, "Content-Length: %zu\r\n", len - from);
 	say(fd, "ETag: \"%s\"\r\nConnection: close\r\n\r\n", r->path + 1);
-	bool half = f == CUT || f == CUT_NO_LENGTH || f == STALL;
-	send_bytes(fd, body + from, half ? (len - from) / 2 : len - from);
-	if (f == STALL) /* until the other side gives up */
+	bool half = f == CUT || f == CUT_NO_LENGTH || f == CUT_NO_RANGE || f == STALL;
+	send_bytes(fd, body + from, f == STALL_AT_ONCE ? 0 : half ? (len - from) / 2 : len - from);
+	if (f == STALL || f == STALL_AT_ONCE) /* until the other side gives up */
 		poll(&(struct pollfd){.fd = fd, .events = POLLRDHUP}, 1, 20000);
 	free(body);
 }

@@ -148,6 +148,15 @@ bool http_status_may_pass(long status)
 	return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
+uint64_t http_retry_after(CURL *easy)
+{
+	curl_off_t after = 0;
+
+	if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after) != CURLE_OK || after < 0)
+		return 0;
+	return (uint64_t)(after < UINT32_MAX ? after : UINT32_MAX) * 1000;
+}
+
 uint64_t http_pause(const struct download_opts *o, unsigned attempt, uint64_t asked)
 {
 	uint64_t grown = attempt ? o->pause_ms << (attempt < 10 ? attempt - 1 : 9) : 0;

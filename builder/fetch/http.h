@@ -22,6 +22,8 @@ const char *http_header(const char *line, size_t n, const char *name, size_t *re
 bool http_may_pass(CURLcode code);
 /* The same of a status: 408, 425, 429, 5xx. */
 bool http_status_may_pass(long status);
+/* Milliseconds that the answer just had asks to wait (Retry-After), or 0. */
+uint64_t http_retry_after(CURL *easy);
 /*
  * Milliseconds to wait after the given attempt (1-based; 0: none was made), when the server asked for `asked`.
  * UINT64_MAX: it asks for more than is bearable.

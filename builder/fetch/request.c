@@ -112,7 +112,6 @@ static void prepare(struct attempt *a, struct curl_slist *headers)
 static int once(struct attempt *a, uint64_t *pause, struct err *err)
 {
 	struct curl_slist *headers = NULL;
-	curl_off_t after = 0;
 	long status = 0;
 
 	for (const char *const *h = a->q->headers; h && *h; h++)
@@ -132,8 +131,7 @@ static int once(struct attempt *a, uint64_t *pause, struct err *err)
 		a->got.status = status;
 		return 1;
 	}
-	if (curl_easy_getinfo(a->r->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0)
-		*pause = (uint64_t)after * 1000;
+	*pause = http_retry_after(a->r->easy);
 	err_set(err, ERR_NETWORK, "the server answers with HTTP status %ld", status);
 	return 0;
 }

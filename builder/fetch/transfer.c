@@ -221,8 +221,6 @@ int transfer_prepare(struct transfer *t, const struct apt_conf *conf, struct err
 
 static enum transfer_state bad_status(struct transfer *t, long status, uint64_t *pause_ms, struct err *err)
 {
-	curl_off_t after = 0;
-
 	err_set(err, ERR_NETWORK, "the server answers with HTTP status %ld", status);
 	if (status == 401 && t->want->auth && !t->refused) { /* a token lives for minutes, a download may take longer */
 		t->refused = xstrdup(t->authorization ? t->authorization : "");
@@ -235,11 +233,10 @@ static enum transfer_state bad_status(struct transfer *t, long status, uint64_t 
 	}
 	if (status == 416 && t->have)
 		return rewind_file(t) < 0 ? (write_failed(t, err), TRANSFER_FAILED) : TRANSFER_AGAIN;
-	if (status == 429 || status == 503) {
-		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
-		*pause_ms = after > 0 ? (uint64_t)after * 1000 : 0;
-	}
-	return http_status_may_pass(status) ? TRANSFER_AGAIN : TRANSFER_FAILED;
+	if (!http_status_may_pass(status))
+		return TRANSFER_FAILED;
+	*pause_ms = http_retry_after(t->easy);
+	return TRANSFER_AGAIN;
 }
 
 /* All bytes are there: are they the right ones? */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "fault_server.h"
 #include "fetch/download.h"
+#include "fetch/http.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -198,9 +199,21 @@ static void test_retries(void **state)
 {
 	(void)state;
 	works((struct route){FAULTS(STATUS_500, STATUS_503, SERVE)}, 3);
-	works((struct route){FAULTS(STATUS_429, SERVE)}, 2);
 	works((struct route){FAULTS(SILENT, SERVE)}, 2);
 	works((struct route){FAULTS(WRONG_BYTES, SERVE)}, 2);
+}
+
+/* Whoever asks for a second has it. The pauses without being asked are 10 ms and 20 ms. */
+static void test_waits(void **state)
+{
+	static const enum fault asked[] = {STATUS_429, STATUS_5001};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		uint64_t begun = http_now_ms();
+		works((struct route){FAULTS(asked[i], SERVE)}, 2);
+		assert_in_range(http_now_ms() - begun, 1000, 60000);
+	}
 }
 
 static void test_refused(void **state)
@@ -513,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_moves_on),
 		cmocka_unit_test(test_resumes_next_time),
 		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_stalls),

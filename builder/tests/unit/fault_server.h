@@ -41,6 +41,7 @@ enum fault {
 	STATUS_429 = 429,   /* Retry-After: 1 */
 	STATUS_4290 = 4290, /* Retry-After: 3600 */
 	STATUS_500 = 500,
+	STATUS_5001 = 5001, /* 500 with Retry-After: 1 */
 	STATUS_503 = 503,
 };
 
@@ -104,12 +105,12 @@ static void header_of(const char *request, const char *name, char value[64])
 
 static void serve_status(int fd, enum fault f)
 {
-	int status = f == STATUS_4290 ? 429 : (int)f;
+	unsigned status = f > 999 ? f / 10 : f;
 
-	say(fd, "HTTP/1.1 %d Whatever\r\nContent-Length: 6\r\nConnection: close\r\n%s\r\nsorry\n", status,
-		f == STATUS_4290  ? "Retry-After: 3600\r\n"
-		: f == STATUS_429 ? "Retry-After: 1\r\n"
-				  : "");
+	say(fd, "HTTP/1.1 %u Whatever\r\nContent-Length: 6\r\nConnection: close\r\n%s\r\nsorry\n", status,
+		f == STATUS_4290		      ? "Retry-After: 3600\r\n"
+		: f == STATUS_429 || f == STATUS_5001 ? "Retry-After: 1\r\n"
+						      : "");
 }
 
 static void serve_body(int fd, struct route *r, enum fault f)

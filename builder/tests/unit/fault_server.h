@@ -113,7 +113,7 @@ static void serve_status(int fd, enum fault f)
 						      : "");
 }
 
-static void serve_body(int fd, struct route *r, enum fault f)
+static void serve_body(int fd, const struct route *r, const char *range, enum fault f)
 {
 	size_t from = 0, len = r->len;
 	char *body = xmalloc(r->len + 1);
@@ -126,8 +126,8 @@ static void serve_body(int fd, struct route *r, enum fault f)
 		len++;
 	if (f == TOO_SHORT)
 		len--;
-	if (str_starts(r->last_range, "bytes=") && f != SERVE_NO_RANGE && f != CUT_NO_RANGE)
-		from = strtoul(r->last_range + 6, NULL, 10);
+	if (str_starts(range, "bytes=") && f != SERVE_NO_RANGE && f != CUT_NO_RANGE)
+		from = strtoul(range + 6, NULL, 10);
 	if (from > len)
 		from = len;
 	if (from) /* asked for the rest */
@@ -145,7 +145,7 @@ static void serve_body(int fd, struct route *r, enum fault f)
 	free(body);
 }
 
-static void serve(int fd, struct route *r, enum fault f)
+static void serve(int fd, const struct route *r, const char *range, enum fault f)
 {
 	if (f == SILENT)
 		return;
@@ -159,7 +159,7 @@ static void serve(int fd, struct route *r, enum fault f)
 	else if (f >= STATUS_403)
 		serve_status(fd, f);
 	else
-		serve_body(fd, r, f);
+		serve_body(fd, r, range, f);
 }
 
 static void serve_file(int fd, const char *root, const char *path, bool head)
@@ -208,9 +208,11 @@ static void *serve_call(void *arg)
 			r = &c->s->routes[i];
 	if (r) {
 		unsigned i = r->requests++;
-		header_of(request, "\r\nRange: ", r->last_range);
+		char range[64]; /* of this request, whatever another one asks for at the same time */
+		header_of(request, "\r\nRange: ", range);
+		memcpy(r->last_range, range, sizeof range);
 		header_of(request, "\r\nIf-Range: ", r->last_if_range);
-		serve(c->fd, r, r->n_faults ? r->faults[i < r->n_faults ? i : r->n_faults - 1] : SERVE);
+		serve(c->fd, r, range, r->n_faults ? r->faults[i < r->n_faults ? i : r->n_faults - 1] : SERVE);
 	} else if (path && c->s->root) {
 		_cleanup_free_ char *file = xstrndup(path, len);
 		serve_file(c->fd, c->s->root, file, str_starts(request, "HEAD "));

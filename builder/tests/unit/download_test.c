@@ -242,6 +242,16 @@ static void test_broken(void **state)
 		"the server redirects to something that is neither http: nor https:", reach);
 }
 
+/* A slow server is waited for, in all longer than one that is silent. */
+static void test_slow(void **state)
+{
+	uint64_t begun = http_now_ms();
+
+	(void)state;
+	works((struct route){FAULTS(DRIP)}, 1);
+	assert_in_range(http_now_ms() - begun, quick.stall_ms + 1, 60000);
+}
+
 /* A server that falls silent, again and again. */
 static void test_stalls(void **state)
 {
@@ -529,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_stalls),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_no_server),

@@ -24,6 +24,7 @@ enum fault {
 	CUT_NO_RANGE,	 /* the same half of all, whatever range was asked for */
 	STALL,		 /* sends half, then nothing more */
 	STALL_AT_ONCE,	 /* sends a header only */
+	DRIP,		 /* a tenth every 150 ms, all of it */
 	WRONG_BYTES,	 /* right length, one bit different */
 	WRONG_RANGE,	 /* a range, but another than asked for */
 	TOO_LONG,	 /* announces and sends one byte more */
@@ -139,6 +140,10 @@ static void serve_body(int fd, const struct route *r, const char *range, enum fa
 		say(fd, "Content-Length: %zu\r\n", len - from);
 	say(fd, "ETag: \"%s\"\r\nConnection: close\r\n\r\n", r->path + 1);
 	bool half = f == CUT || f == CUT_NO_LENGTH || f == CUT_NO_RANGE || f == STALL;
+	for (size_t i = 0; f == DRIP && i < 9; from += (len - from) / (10 - i), i++) {
+		send_bytes(fd, body + from, (len - from) / (10 - i));
+		usleep(150000);
+	}
 	send_bytes(fd, body + from, f == STALL_AT_ONCE ? 0 : half ? (len - from) / 2 : len - from);
 	if (f == STALL || f == STALL_AT_ONCE) /* until the other side gives up */
 		poll(&(struct pollfd){.fd = fd, .events = POLLRDHUP}, 1, 20000);

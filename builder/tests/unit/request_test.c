@@ -79,9 +79,18 @@ static void test_waits(void **state)
 		"the server asks to come back in 3600 s");
 }
 
+/* A slow server is waited for, in all longer than one that is silent. */
+static void test_slow(void **state)
+{
+	(void)state;
+	comes((struct route){FAULTS(DRIP)}, 1);
+	assert_in_range(took_ms, quick.stall_ms + 1, 60000);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_retries), cmocka_unit_test(test_waits)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_retries), cmocka_unit_test(test_waits), cmocka_unit_test(test_slow)};
 
 	/* the server is on this host, whatever proxy the environment names */
 	setenv("no_proxy", "127.0.0.1", 1);

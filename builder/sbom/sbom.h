@@ -15,6 +15,7 @@ struct sbom_input {
 	const struct cache *cache;	    /* packages that lie here tell their source and maintainer; or NULL */
 	const char *version;		    /* of the image; NULL: it is not built */
 	const char *root_hash, *store_hash; /* dm-verity's, of a built image; or NULL */
+	size_t *silent;			    /* counts packages that could not be read in the cache; or NULL */
 };
 /* The caller owns it. */
 json_t *sbom_make(const struct sbom_input *in) __attribute__((returns_nonnull));

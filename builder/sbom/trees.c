@@ -16,12 +16,14 @@ static void details_read(const struct spdx *d, const struct lock_package *p, str
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
 	*ret = (struct details){0};
-	if (!d->in->cache || !cache_has(d->in->cache, p->sha256, p->size))
+	if (!d->in->cache)
 		return;
 	_cleanup_free_ char *path = cache_blob_path(d->in->cache, p->sha256);
-	if (deb_control(path, &text, &ignored) == 0 &&
+	if (cache_has(d->in->cache, p->sha256, p->size) && deb_control(path, &text, &ignored) == 0 &&
 		control_parse(text.s, text.len, p->key, &ret->file, &ignored) == 0 && ret->file.paras.n)
 		ret->control = &ret->file.paras.v[0];
+	else if (d->in->silent)
+		++*d->in->silent;
 }
 
 /* A field's first line, fit for a document; NULL when there is none. The caller frees it. */

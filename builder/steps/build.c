@@ -79,6 +79,7 @@ static int run_trees(struct build *b, struct err *err)
 		vec_push(&goals, b->modules.layer);
 	vec_push(&goals, b->image.init);
 	vec_push(&goals, b->image.agent);
+	vec_push(&goals, b->image.sbom.step);
 	vec_push(&goals, (struct step *)NULL);
 	int r = unpack(b, err);
 	if (r == 0)
@@ -159,6 +160,7 @@ static int set_version(struct build *b, struct err *err)
 		hash_field(h, b->modules.layer->key);
 	hash_field(h, b->image.init->key);
 	hash_field(h, b->image.agent->key);
+	hash_field(h, b->image.sbom.step->key);
 	hash_end(h, hex);
 	gmtime_r(&t, &day);
 	b->version = xasprintf("%04d%02d%02d.%.6s", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, hex);
@@ -244,6 +246,8 @@ static int prepare(struct build *b, bool look_only, struct err *err)
 	b->users.trees = &b->trees;
 	if (image_add_programs(&b->g, &b->image, err) < 0)
 		return -1;
+	b->image.sbom = (struct sbom_step){.a = b->a, .l = b->l, .cache = b->o->cache};
+	sbom_step_add(&b->g, &b->image.sbom);
 	graph_place(&b->g);
 	trees_paths(&b->trees);
 	modules_paths(&b->modules);

@@ -70,11 +70,13 @@ static int make_root(const struct step *step, const char *dir, struct err *err)
 	_cleanup_free_ char *agent = step_path(s->agent, "program"), *placed = path_join(dir, "agent");
 	_cleanup_free_ char *lib = path_join(placed, "usr/lib/kiln"), *to = path_join(lib, "kiln-agent");
 	_cleanup_free_ char *bin = path_join(placed, "usr/bin"), *link = path_join(bin, "kiln-agent");
+	_cleanup_free_ char *sbom = step_path(s->sbom.step, "sbom.spdx.json"), *told = path_join(lib, "sbom.spdx.json");
 	struct wire_job job = {s, wired};
 
 	if (ns_call(write_wired, &job, err) < 0)
 		return err_wrap(err, "write what the image contains besides packages");
-	if (path_mkdirs(lib, err) < 0 || path_mkdirs(bin, err) < 0 || path_copy(agent, to, 0755, err) < 0)
+	if (path_mkdirs(lib, err) < 0 || path_mkdirs(bin, err) < 0 || path_copy(agent, to, 0755, err) < 0 ||
+		path_copy(sbom, told, 0644, err) < 0)
 		return -1;
 	if (symlink("../lib/kiln/kiln-agent", link) < 0) /* for people: units name the program itself */
 		return err_sys(err, errno, "make link %s", link);
@@ -295,6 +297,7 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	step_needs(s->root, h, os);
 	step_needs(s->root, h, s->modules->layer);
 	step_needs(s->root, h, s->agent);
+	step_needs(s->root, h, s->sbom.step);
 	hash_field(h, wired);
 	hash_field_u64(h, s->a->release);
 	hash_end(h, s->root->key);

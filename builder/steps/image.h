@@ -3,6 +3,7 @@
 #include "plan/appliance.h"
 #include "steps/graph.h"
 #include "steps/modules.h"
+#include "steps/sbom.h"
 #include "steps/trees.h"
 #include "steps/upstream.h"
 #include "tree/tools.h"
@@ -13,6 +14,7 @@ struct image_steps {
 	struct trees *trees;
 	struct modules *modules;
 	struct upstreams *upstreams;
+	struct sbom_step sbom;
 	struct tools tools;
 	struct wire_facts facts;
 	char *source;		   /* directory of the target programs' sources */

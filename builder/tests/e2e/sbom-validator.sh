@@ -13,6 +13,11 @@ same 'and is that of kiln sbom, with version and root hashes' \
     "$(jq -S 'del(.documentNamespace, .packages[0].versionInfo, .packages[0].externalRefs)' "$document")"
 same 'the version is that of the image' "$("$kiln" build "$profile" --cache "$(test_cache)" --out "$scratch/out" --json | jq -c '[.version, .root_hash, .store_hash]')" \
     "$(jq -c '.packages[0] | [.versionInfo, .externalRefs[].referenceLocator]' "$document")"
+# What lies within the image cannot say what follows from the image, and says all the rest.
+root_at=$(sfdisk -J "$scratch/out/tiny.raw" | jq '.partitiontable | .sectorsize as $s | .partitions[] | select(.name // "" | endswith("_root")) | .start * $s')
+"$kiln" sbom "$profile" --cache "$(test_cache)" >"$scratch/told.json"
+unsquashfs -o "$root_at" -cat "$scratch/out/tiny.raw" usr/lib/kiln/sbom.spdx.json >"$scratch/within.json"
+check 'the image has that of kiln sbom within, to the byte' cmp "$scratch/told.json" "$scratch/within.json"
 same 'every package of the lock is in it' "$(jq -r '.packages | to_entries[] | "\(.key | sub(":.*"; "")) \(.value.sha256)"' "${profile%.yaml}.lock" | sort)" \
     "$(jq -r '.packages[] | select(.SPDXID | startswith("SPDXRef-deb-")) | "\(.name) \(.checksums[0].checksumValue)"' "$document" | sort)"
 same 'and each has a supplier and a source' '' "$(jq -r '([.relationships[] | select(.relationshipType == "GENERATED_FROM").spdxElementId]) as $made

@@ -55,6 +55,9 @@ static void states(const json_t *status, struct strbuf *out)
 		label(out, "state", all[i]);
 		value(out, str_eq(json_text(status, "state"), all[i]));
 	}
+	head(out, "kiln_been_ready", "gauge", "1 once all was ready since the machine started");
+	strbuf_adds(out, "kiln_been_ready");
+	value(out, json_is_integer(json_object_get(status, "ready_ms")));
 	head(out, "kiln_info", "gauge", "always 1: name and version of the appliance, version of its kernel");
 	strbuf_adds(out, "kiln_info");
 	label(out, "name", json_text(status, "name"));

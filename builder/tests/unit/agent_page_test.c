@@ -51,6 +51,20 @@ static void test_golden(void **state)
 	assert_null(strchr(html.s, '\x1b'));
 }
 
+/* Alerts are held back by it: it is there from the first status on, also when there is no time yet. */
+static void test_been_ready(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *starting = json_pack("{s:s, s:n}", "state", "degraded", "ready_ms"),
+			      *ready = json_pack("{s:s, s:i}", "state", "degraded", "ready_ms", 0);
+	_cleanup_strbuf_ struct strbuf before = STRBUF_INIT, after = STRBUF_INIT;
+	page_metrics(starting, 0, &before);
+	page_metrics(ready, 0, &after);
+	assert_non_null(strstr(before.s, "\nkiln_been_ready 0\n"));
+	assert_null(strstr(before.s, "kiln_ready_seconds"));
+	assert_non_null(strstr(after.s, "\nkiln_been_ready 1\n"));
+}
+
 static void test_document(void **state)
 {
 	struct fix *f = *state;
@@ -245,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_golden),
+		TEST(test_been_ready),
 		TEST(test_document),
 		TEST(test_policy),
 		TEST(test_escaping),

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The rules of the overlays before Prometheus' own promtool: they are rules, and each alert fires when it shall, after the time
+# that it says, and not when it shall not (builder/tests/alerts).
+# level: check
+# shellcheck source=builder/tests/e2e/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+# The host's, or that of Prometheus' image.
+promtool=$(command -v promtool) || {
+    cd "$scratch" || exit 1
+    export KILN_DATA=$repo
+    check 'promtool is fetched' "$kiln" fetch minimal --cache "$(test_cache)"
+    promtool=$scratch/promtool
+    dpkg-deb --fsys-tarfile "$(test_cache)/sha256/$(jq -r '.packages["prometheus:amd64"].sha256' minimal.lock)" |
+        tar -xO ./usr/bin/promtool >"$promtool" && chmod 755 "$promtool"
+}
+
+# A claimant's file is a list of groups: Prometheus reads them under one key.
+mkdir "$scratch/rules"
+cp "$repo/overlays/observability/prometheus/rules.yml" "$scratch/rules/prometheus.yml"
+for file in "$repo"/overlays/*/*/alerts.yml; do
+    service=$(basename "$(dirname "$file")")
+    { echo groups: && cat "$file"; } >"$scratch/rules/$service.yml"
+done
+cp "$repo"/builder/tests/alerts/*.yaml "$scratch"
+for file in "$scratch"/rules/*.yml; do check "${file##*/}: Prometheus takes its rules" "$promtool" check rules "$file"; done
+echo 'groups: [{name: x, rules: [{alert: X, expr: "sum by (a (b)"}]}]' >"$scratch/wrong.yml"
+# shellcheck disable=SC2016
+check 'and would not take others' bash -c '! "$@"' - "$promtool" check rules "$scratch/wrong.yml"
+
+# changed NAME ALERT FROM TO: with this change of the rule of an alert its cases do not hold: they look at it
+changed() {
+    awk -v alert="$2" -v from="$3" -v to="$4" '
+        / - alert: / { mine = $NF == alert }
+        mine && !done && sub(from, to) { done = 1 }
+        { print }' "$rules" >"$scratch/changed" && ! cmp -s "$rules" "$scratch/changed" || { not_ok "$1" 'nothing to change'; return; }
+    cp "$scratch/changed" "$copy/rules/$service.yml"
+    if "$promtool" test rules "$copy/$service.yaml" >/dev/null 2>&1; then not_ok "$1"; else ok "$1"; fi
+    cp "$rules" "$copy/rules/$service.yml"
+}
+copy=$scratch/copy
+mkdir "$copy"
+cp -r "$scratch/rules" "$scratch"/*.yaml "$copy"
+for rules in "$scratch"/rules/*.yml; do
+    service=$(basename "$rules" .yml)
+    [ -e "$scratch/$service.yaml" ] || { not_ok "$service: its alerts have cases" "no builder/tests/alerts/$service.yaml"; continue; }
+    check "$service: its alerts fire when they shall" "$promtool" test rules "$scratch/$service.yaml"
+    for alert in $(sed -nE 's/^ *- alert: //p' "$rules"); do
+        changed "$service: a case wants $alert to fire" "$alert" "alert: $alert" 'alert: Other'
+        changed "$service: and not before its time" "$alert" 'for: .*' 'for: 0s'
+    done
+done

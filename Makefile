@@ -178,7 +178,8 @@ check-full: deps
 	@$(MAKE) --no-print-directory lint
 	@$(if $(SECONDS),KILN_FUZZ_SECONDS=$(SECONDS)) builder/tests/run full $(B) $(T)
 
-SCRIPTS   := $(shell git ls-files 2>/dev/null | grep -E '\.(sh|bash)$$|^builder/scripts/|^builder/tests/(run|gpu-layout)$$|^\.ci/run$$|^qemu-test/fixtures/[a-z0-9-]+(\.entrypoint)?$$')
+SCRIPTS   := $(shell git ls-files 2>/dev/null | grep -E '\.(sh|bash)$$|^builder/scripts/|^builder/tests/(run|gpu-layout)$$|^\.ci/run$$|^qemu-test/fixtures/[a-z0-9-]+(\.entrypoint)?$$') \
+             $(shell git grep -lE '^\#!.*/(env +)?(ba)?sh( |$$)' -- overlays qemu-test/overlays 2>/dev/null)
 C_FILES   := $(shell git ls-files 'builder/*.[ch]' 2>/dev/null)
 # cppcheck reads no headers of libraries: macros that are statements or pieces of a format.
 CPPCHECK_MACROS := '-Djson_array_foreach(a,i,v)=if((i=json_array_size(a))&&(v=json_array_get(a,i)))while(i--)' \

@@ -79,10 +79,44 @@ static void test_ollama(void **state)
 	appliance_free(a);
 }
 
+/* Its own unit takes the words that kiln-agent gpu writes, whichever kind of GPU the image is for; without one it has
+ * none. */
+static void test_gpu(void **state)
+{
+	static const char *const kinds[] = {"amd", "intel", "nvidia", "none"};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_err_ struct err err = ERR_INIT;
+		_cleanup_wire_ struct wire_files w = {0};
+		struct casefile_dir dir = casefile_enter();
+		_cleanup_free_ char *text =
+			xasprintf("-- p.yaml --\nprofile: p\nservices: [ollama]\nmodels: [small]\nkernel: full\n"
+				  "components: [main, contrib, non-free, non-free-firmware]\ngpu: %s\n",
+				kinds[i]);
+		casefile_unpack(text, NULL);
+		_cleanup_appliance_ struct appliance *a = appliance_load("p.yaml", &err);
+		casefile_leave(&dir);
+		if (!a || wire_make(a, &facts, &w, &err) < 0)
+			fail_msg("%s", err.msg);
+		const char *unit = file(&w, "/usr/share/containers/systemd/ollama.container");
+		_cleanup_json_ json_t *j = json_loads(file(&w, "/usr/lib/kiln/machine.json"), 0, NULL);
+		if (str_eq(kinds[i], "none")) {
+			assert_null(strstr(unit, "KILN_GPU"));
+			assert_null(json_object_get(j, "gpu"));
+			continue;
+		}
+		has(unit, "PodmanArgs=$KILN_GPU_ollama");
+		has(unit, "EnvironmentFile=-/run/kiln/gpu.env");
+		_cleanup_free_ char *who = json_compact(json_object_get(json_object_get(j, "gpu"), "containers"));
+		assert_string_equal(who, "[{\"devices\":[\"all\"],\"name\":\"ollama\"}]");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ollama),
+		cmocka_unit_test(test_gpu),
 	};
 	char *here = getcwd(NULL, 0);
 

@@ -68,6 +68,7 @@ static void shipped_units(void **state)
 	(void)state;
 	as_the_agent_takes_it("amd");
 	as_the_agent_takes_it("intel");
+	as_the_agent_takes_it("nvidia");
 }
 
 static bool has_line(const struct wire_files *w, const char *container, const char *line)

@@ -33,7 +33,11 @@ changed() {
     awk -v alert="$2" -v from="$3" -v to="$4" '
         / - alert: / { mine = $NF == alert }
         mine && !done && sub(from, to) { done = 1 }
-        { print }' "$rules" >"$scratch/changed" && ! cmp -s "$rules" "$scratch/changed" || { not_ok "$1" 'nothing to change'; return; }
+        { print }' "$rules" >"$scratch/changed"
+    if [ "$(wc -l <"$rules")" != "$(wc -l <"$scratch/changed")" ] || cmp -s "$rules" "$scratch/changed"; then
+        not_ok "$1" 'nothing to change'
+        return
+    fi
     cp "$scratch/changed" "$copy/rules/$service.yml"
     if "$promtool" test rules "$copy/$service.yaml" >/dev/null 2>&1; then not_ok "$1"; else ok "$1"; fi
     cp "$rules" "$copy/rules/$service.yml"
@@ -45,8 +49,8 @@ for rules in "$scratch"/rules/*.yml; do
     service=$(basename "$rules" .yml)
     [ -e "$scratch/$service.yaml" ] || { not_ok "$service: its alerts have cases" "no builder/tests/alerts/$service.yaml"; continue; }
     check "$service: its alerts fire when they shall" "$promtool" test rules "$scratch/$service.yaml"
-    for alert in $(sed -nE 's/^ *- alert: //p' "$rules"); do
+    while read -r alert; do
         changed "$service: a case wants $alert to fire" "$alert" "alert: $alert" 'alert: Other'
         changed "$service: and not before its time" "$alert" 'for: .*' 'for: 0s'
-    done
+    done < <(sed -nE 's/^ *- alert: //p' "$rules")
 done

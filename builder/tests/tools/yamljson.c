@@ -1,7 +1,6 @@
 /*
- * YAML of other programs as JSON, for test scripts, by kiln's own reader: what is plain becomes a number, a truth value or
- * null by its look, as such programs take it; what is in quotes stays a text.
- *   yamljson <TEXT
+ * YAML of other programs as JSON, for test scripts, by kiln's own reader: what is plain becomes a number, a truth value
+ * or null by its look, as such programs take it; what is in quotes stays a text. yamljson <TEXT
  */
 #include "base/json.h"
 #include "base/mem.h"

@@ -83,7 +83,9 @@ int cmd_run(int argc, char **argv, struct err *err)
 	struct subject s = {0};
 	const char *target = cmd_profile(argc, argv, err);
 
-	int r = target ? subject_build(&s, target, false, err) : -1;
+	int r = target ? subject_open(&s, target, err) : -1;
+	if (r == 0)
+		r = subject_build(&s, false, err);
 	if (r == 0)
 		r = run_subject(&s, err);
 	subject_release(&s);

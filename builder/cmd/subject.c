@@ -68,23 +68,33 @@ static unsigned *published(const struct appliance *a)
 	return ports;
 }
 
-int subject_build(struct subject *s, const char *target, bool trees_only, struct err *err)
+int subject_open(struct subject *s, const char *target, struct err *err)
+{
+	if (str_ends(target, ".yaml") || cmd_is_name(target)) {
+		if (!(s->a = cmd_load(target, err)))
+			return -1;
+		s->profile = s->a->name;
+		return 0;
+	}
+	if (check_image(target, err) < 0)
+		return -1;
+	s->image = xstrdup(target);
+	s->profile = target;
+	return 0;
+}
+
+int subject_build(struct subject *s, bool trees_only, struct err *err)
 {
 	_cleanup_lock_ struct lock lock = {0};
 
-	if (!str_ends(target, ".yaml") && !cmd_is_name(target)) {
+	if (!s->a) {
 		if (trees_only)
 			return err_set(err, ERR_USAGE, "the nspawn engine boots a profile's trees, not an image");
-		if (check_image(target, err) < 0)
-			return -1;
-		s->image = xstrdup(target);
-		s->profile = target;
 		s->arch = "amd64";
 		s->memory = UINT64_C(2) << 30;
 		return default_disk(s, err) < 0 ? -1 : cache_open(cmd_globals.cache, ns_remove, &s->cache, err);
 	}
-	if (!(s->a = cmd_load(target, err)) || ns_check(err) < 0 ||
-		cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
+	if (ns_check(err) < 0 || cache_open(cmd_globals.cache, ns_remove, &s->cache, err) < 0 ||
 		inputs_ready(s->a, s->cache, cmd_globals.offline, &lock, err) < 0)
 		return -1;
 	struct build_opts opts = {.cache = s->cache,
@@ -97,7 +107,6 @@ int subject_build(struct subject *s, const char *target, bool trees_only, struct
 		return -1;
 	if (!opts.trees_only)
 		s->image = xasprintf("%s/%s.raw", opts.out, s->a->name);
-	s->profile = s->a->name;
 	s->arch = s->a->arch;
 	s->memory = s->a->machine_memory ? s->a->machine_memory : UINT64_C(2) << 30;
 	s->disk = s->a->machine_disk;

@@ -17,6 +17,9 @@ struct subject {
 	unsigned cpus, *ports; /* the TCP ports that its containers publish, ended by 0; NULL: not known */
 };
 
-/* `trees_only`: no disk image is needed. Release with subject_release, also after an error. */
-int subject_build(struct subject *s, const char *target, bool trees_only, struct err *err);
+/* The profile is read, or the image looked at, and nothing is built. Release with subject_release, also after an error.
+ */
+int subject_open(struct subject *s, const char *target, struct err *err);
+/* A profile is built; an image is there. `trees_only`: no disk image is needed. */
+int subject_build(struct subject *s, bool trees_only, struct err *err);
 void subject_release(struct subject *s);

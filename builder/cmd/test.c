@@ -165,45 +165,75 @@ static int check_names(const struct strvec *asked, const char *const *names, str
 	return 0;
 }
 
-/* All scenario files of the data roots, the nearest of each name. */
-static int play_all(const struct test_opts *o, const struct subject *subject, const char *report, struct verdicts *vs,
-	struct err *err)
-{
-	struct arena arena = {0};
-	struct roots roots;
-	int r = roots_find(&arena, subject->a ? subject->a->file : o->target, &roots, err);
-	const char *const *names = r == 0 ? roots_names(&roots, &arena, "qemu-test") : NULL;
-	size_t played = 0;
+/* Scenarios of the data roots, the nearest of each name: those to play, and those asked for that are not for here. */
+struct chosen {
+	struct arena arena;
+	struct scenario **v;
+	char **no; /* why one is not played; NULL: it is */
+	size_t n;
+};
 
-	if (r == 0)
-		r = check_names(&o->scenarios, names, err);
-	for (; r == 0 && *names; names++) {
+static void chosen_release(struct chosen *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		free(c->no[i]);
+	free(c->no);
+	free(c->v);
+	arena_release(&c->arena);
+}
+
+/* Before anything is built: a name that nobody has, a file with a mistake, nothing to play. */
+static int choose(const struct test_opts *o, const struct subject *subject, struct chosen *c, struct err *err)
+{
+	struct roots roots;
+
+	if (roots_find(&c->arena, subject->a ? subject->a->file : o->target, &roots, err) < 0)
+		return -1;
+	const char *const *names = roots_names(&roots, &c->arena, "qemu-test");
+	if (check_names(&o->scenarios, names, err) < 0)
+		return -1;
+	size_t all = 0;
+	while (names[all])
+		all++;
+	c->v = xcalloc(all + 1, sizeof *c->v);
+	c->no = xcalloc(all + 1, sizeof *c->no);
+	for (; *names; names++) {
 		struct found f;
 		if (o->scenarios.n && !strvec_has(&o->scenarios, *names))
 			continue;
-		roots_yaml(&roots, &arena, "qemu-test", *names, &f);
-		struct scenario *s = scenario_load(&arena, f.path, f.shown, err);
-		if (!s) {
-			r = -1;
-			break;
-		}
+		roots_yaml(&roots, &c->arena, "qemu-test", *names, &f);
+		struct scenario *s = scenario_load(&c->arena, f.path, f.shown, err);
+		if (!s)
+			return -1;
 		_cleanup_free_ char *no = why_not(s, subject, o->engine);
-		if (no && o->scenarios.n) {
-			struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, o->engine->name);
-			v->outcome = VERDICT_SKIPPED;
-			v->detail = steal(no);
-			if (!cmd_globals.json)
-				verdict_print(stdout, v);
-		} else if (!no) {
-			r = play_one(s, subject, o, report, vs, err);
-			played++;
-		}
+		if (no && !o->scenarios.n)
+			continue;
+		c->v[c->n] = s;
+		c->no[c->n++] = steal(no);
 	}
-	arena_release(&arena);
-	if (r == 0 && !played && !vs->n)
-		return err_set(err, ERR_CONFIG, "test: no scenario is for profile %s and engine %s", subject->profile,
-			o->engine->name);
-	return r;
+	if (c->n)
+		return 0;
+	return err_set(err, ERR_CONFIG, "test: no scenario is for profile %s and engine %s", subject->profile,
+		o->engine->name);
+}
+
+static int play_all(const struct test_opts *o, const struct subject *subject, struct chosen *c, const char *report,
+	struct verdicts *vs, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct scenario *s = c->v[i];
+		if (!c->no[i]) {
+			if (play_one(s, subject, o, report, vs, err) < 0)
+				return -1;
+			continue;
+		}
+		struct verdict *v = verdicts_add(vs, subject->profile, s->name, s->summary, o->engine->name);
+		v->outcome = VERDICT_SKIPPED;
+		v->detail = xstrdup(c->no[i]);
+		if (!cmd_globals.json)
+			verdict_print(stdout, v);
+	}
+	return 0;
 }
 
 static int write_report(const struct verdicts *vs, const struct test_opts *o, const char *dir, struct err *err)
@@ -249,12 +279,17 @@ int cmd_test(int argc, char **argv, struct err *err)
 {
 	struct test_opts o = {.engine = &guest_qemu, .seed = (uint64_t)time(NULL)};
 	struct subject s = {0};
+	struct chosen c = {0};
 	struct verdicts vs = {0};
 	_cleanup_free_ char *report = NULL;
 
 	int r = parse_options(argc, argv, &o, err);
 	if (r == 0)
-		r = subject_build(&s, o.target, o.engine == &guest_nspawn, err);
+		r = subject_open(&s, o.target, err);
+	if (r == 0)
+		r = choose(&o, &s, &c, err);
+	if (r == 0)
+		r = subject_build(&s, o.engine == &guest_nspawn, err);
 	if (r == 0) {
 		_cleanup_free_ char *stem = xstrdup(path_base(s.profile));
 		report = o.report ? xstrdup(o.report)
@@ -267,7 +302,7 @@ int cmd_test(int argc, char **argv, struct err *err)
 		}
 	}
 	if (r == 0)
-		r = play_all(&o, &s, report, &vs, err);
+		r = play_all(&o, &s, &c, report, &vs, err);
 	if (vs.n) {
 		/* What was seen before an error is worth keeping; the error is what is told. */
 		_cleanup_err_ struct err why = ERR_INIT;
@@ -277,6 +312,7 @@ int cmd_test(int argc, char **argv, struct err *err)
 	if (r == 0)
 		r = conclude(&vs, report, err);
 	verdicts_release(&vs);
+	chosen_release(&c);
 	subject_release(&s);
 	strvec_release(&o.scenarios);
 	return r;

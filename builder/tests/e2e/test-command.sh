@@ -57,6 +57,8 @@ said=$("${play[@]}" --scenario it-wroks 2>&1 >/dev/null)
 same 'an unknown scenario: status' 1 "$("${play[@]}" --scenario it-wroks >/dev/null 2>&1; echo $?)"
 same 'an unknown scenario names the nearest' "kiln: error: test: unknown scenario \"it-wroks\"
 kiln: hint: did you mean 'it-works'?" "$(grep '^kiln:' <<<"$said")"
+same 'an unknown scenario is told before anything is built' '' "$("$kiln" test "$site/profiles/tiny.yaml" --cache "$scratch/empty-cache" --out "$scratch/empty-out" \
+    --scenario nosuch 2>/dev/null; ls -d "$scratch"/empty-* 2>/dev/null)"
 
 # Two scenarios, one of which fails.
 "${play[@]}" --scenario it-works --scenario it-fails --json --junit "$scratch/junit.xml" --report "$scratch/report" >"$scratch/verdict" 2>"$scratch/said"

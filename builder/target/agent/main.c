@@ -31,7 +31,7 @@ static const struct command commands[] = {
 	{"ready", cmd_ready, 0, 1, "[--check]", "until everything is healthy and provisioned"},
 	{"status", cmd_status, 0, 2, "[--json] [--full] | --follow [--secrets] | --publish DIR",
 		"show the state of everything; write it for the page"},
-	{"page", cmd_page, ALONE, 12, "[--port N] [--metrics N] ...", "serve the appliance's page, in a container"},
+	{"page", cmd_page, ALONE, 14, "[--port N] [--metrics N] ...", "serve the appliance's page, in a container"},
 	{"report", cmd_report, 0, 0, "", "send the status to the host"},
 	{"backup", cmd_backup, 0, 64, "[--list] [SERVICE...]", "save what services keep; show what is saved"},
 	{"restore", cmd_restore, 0, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},

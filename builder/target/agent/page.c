@@ -1,7 +1,7 @@
 /*
  * `page`: a web server for the appliance's page, and one at another port for Prometheus. It runs in a container that
- * has of the machine what `status --publish` writes, and the certificate to trust, both read-only. Who has signed on
- * the front door says (kind `home`, docs/kinds.md); it is the only one that reaches the port.
+ * has of the machine what `status --publish` writes, the certificate to trust and the SBOM, all read-only. Who has
+ * signed on the front door says (kind `home`, docs/kinds.md); it is the only one that reaches the port.
  */
 #include "target/agent/page.h"
 #include "base/json.h"
@@ -10,16 +10,18 @@
 #include "target/agent/agent.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STATUS_MAX (16u << 20)
 #define CA_MAX (1u << 20)
 
 struct site {
-	const char *from, *ca, *group, *address;
+	const char *from, *ca, *sbom, *group, *address;
 	uint64_t port, metrics;
 	char *policy;
 };
@@ -30,7 +32,9 @@ struct side { /* one of the two ports */
 struct answer {
 	unsigned status;
 	const char *type, *save_as;
-	char *body; /* owned */
+	char *body;    /* owned; NULL: `file` is it */
+	int file;      /* owned */
+	uint64_t size; /* of the file */
 };
 
 static json_t *published(const struct site *s, const char *name)
@@ -84,6 +88,23 @@ static struct answer status_json(const struct site *s)
 	return (struct answer){.status = MHD_HTTP_OK, .type = "application/json", .body = json_canonical(status)};
 }
 
+/* It is large: the kernel sends it, and it takes no memory of the container's. */
+static struct answer sbom(const struct site *s)
+{
+	struct stat st;
+	int fd = open(s->sbom, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		if (fd >= 0)
+			close(fd);
+		return plain(MHD_HTTP_NOT_FOUND, "this image has no SBOM\n");
+	}
+	return (struct answer){.status = MHD_HTTP_OK,
+		.type = "application/spdx+json",
+		.save_as = "sbom.spdx.json",
+		.file = fd,
+		.size = (uint64_t)st.st_size};
+}
+
 static struct answer metrics(const struct site *s)
 {
 	_cleanup_json_ json_t *status = published(s, "status.json");
@@ -113,6 +134,8 @@ static struct answer answer(const struct side *side, struct MHD_Connection *c, c
 		return document(side->site, c);
 	case PAGE_STATUS:
 		return status_json(side->site);
+	case PAGE_SBOM:
+		return sbom(side->site);
 	case PAGE_CA:
 		return ca(side->site);
 	case PAGE_METRICS:
@@ -125,6 +148,18 @@ static struct answer answer(const struct side *side, struct MHD_Connection *c, c
 		break;
 	}
 	return plain(MHD_HTTP_NOT_FOUND, "no such page here\n");
+}
+
+static struct MHD_Response *response(const struct answer *a)
+{
+	struct MHD_Response *r =
+		a->body ? MHD_create_response_from_buffer(strlen(a->body), a->body, MHD_RESPMEM_MUST_FREE)
+			: MHD_create_response_from_fd64(a->size, a->file);
+	if (!r && a->body)
+		free(a->body);
+	else if (!r)
+		close(a->file);
+	return r;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path, const char *method,
@@ -142,11 +177,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		return MHD_YES;
 	}
 	struct answer a = answer(side, c, method, path);
-	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(a.body), a.body, MHD_RESPMEM_MUST_FREE);
-	if (!r) {
-		free(a.body);
+	struct MHD_Response *r = response(&a);
+	if (!r)
 		return MHD_NO;
-	}
 	_cleanup_free_ char *disposition = a.save_as ? xasprintf("attachment; filename=\"%s\"", a.save_as) : NULL;
 	MHD_add_response_header(r, "Content-Type", a.type);
 	MHD_add_response_header(r, "Content-Security-Policy", side->site->policy);
@@ -197,6 +230,7 @@ static int parse(struct site *s, int argc, char **argv, struct err *err)
 		uint64_t *port = str_eq(option, "--port") ? &s->port : str_eq(option, "--metrics") ? &s->metrics : NULL;
 		const char **text = str_eq(option, "--from")	  ? &s->from
 				    : str_eq(option, "--ca")	  ? &s->ca
+				    : str_eq(option, "--sbom")	  ? &s->sbom
 				    : str_eq(option, "--group")	  ? &s->group
 				    : str_eq(option, "--address") ? &s->address
 								  : NULL;
@@ -216,6 +250,7 @@ int cmd_page(struct agent *a, int argc, char **argv, struct err *err)
 {
 	struct site s = {.from = "/run/kiln/page",
 		.ca = "/run/kiln/ca.crt",
+		.sbom = "/usr/local/share/sbom.spdx.json",
 		.group = "",
 		.address = "0.0.0.0",
 		.port = 8080,

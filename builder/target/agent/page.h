@@ -29,7 +29,16 @@ char *page_policy(void) __attribute__((returns_nonnull));
 void page_metrics(const json_t *status, uint64_t age_ms, struct strbuf *out);
 
 /* What a request gets. Paths are compared as they come, whole; there is nothing else that a client can say. */
-enum page_answer { PAGE_NOT_FOUND, PAGE_BAD_METHOD, PAGE_DOCUMENT, PAGE_STATUS, PAGE_CA, PAGE_HEALTH, PAGE_METRICS };
+enum page_answer {
+	PAGE_NOT_FOUND,
+	PAGE_BAD_METHOD,
+	PAGE_DOCUMENT,
+	PAGE_STATUS,
+	PAGE_SBOM,
+	PAGE_CA,
+	PAGE_HEALTH,
+	PAGE_METRICS
+};
 enum page_answer page_route(const char *method, const char *path, bool inside);
 /* Whether a comma-separated list of groups, as the gate writes it, has this one; the empty one has everybody. */
 bool page_in_group(const char *groups, const char *group);

@@ -136,6 +136,7 @@ void page_machine(const struct page_view *v, struct strbuf *out)
 	refusals(v->status, out);
 	images(v->status, out);
 	strbuf_adds(out,
-		"<p class=\"soft\">What all this is made of, to the package: the SBOM that lies beside the image.</p>"
+		"<p><a id=\"sbom\" href=\"/sbom.spdx.json\" download>What all this is made of, to the package</a> "
+		"<span class=\"soft\">(SBOM, SPDX)</span></p>"
 		"</section>\n");
 }

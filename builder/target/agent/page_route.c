@@ -8,6 +8,7 @@ static const struct {
 } places[] = {
 	{"/", true, false, PAGE_DOCUMENT},
 	{"/status.json", true, false, PAGE_STATUS},
+	{"/sbom.spdx.json", true, false, PAGE_SBOM},
 	{"/ca.crt", true, false, PAGE_CA},
 	{"/healthz", true, true, PAGE_HEALTH},
 	{"/metrics", false, true, PAGE_METRICS},

@@ -54,11 +54,12 @@ read -r port inside <<<"$(free_ports 2)"
 openssl req -x509 -newkey ed25519 -nodes -subj /CN=test -keyout "$scratch/key.pem" -out "$scratch/ca.crt" -days 2 2>"$scratch/openssl.txt"
 start() { # ARG...: the page, until it answers
     "$agent" --machine /nowhere page --address 127.0.0.1 --port "$port" --metrics "$inside" --from "$scratch/published" \
-        --ca "$scratch/ca.crt" "$@" 2>"$scratch/page.txt" &
+        --ca "$scratch/ca.crt" --sbom "$scratch/sbom.spdx.json" "$@" 2>"$scratch/page.txt" &
     page=$!
     for _ in $(seq 100); do curl -sf -o "$scratch/health" "http://127.0.0.1:$port/healthz" && return; sleep 0.1; done
     return 1
 }
+cp "$repo/builder/tests/golden/sbom/small.spdx.json" "$scratch/sbom.spdx.json"
 start --group /admins || not_ok 'the page answers' "$(cat "$scratch/page.txt")"
 at_exit eval "kill $page 2>/dev/null"
 
@@ -86,6 +87,7 @@ has 'a step that fails' '<span class="failed">failed</span>'
 has 'a problem, by its first line' 'first line ***'
 has 'a link to a site' 'href="https://web.kiln.internal"'
 has 'where to get the certificate' 'href="/ca.crt"'
+has 'where to get what all is made of' 'href="/sbom.spdx.json"'
 has 'the kernel' "<dt>Kernel</dt><dd>$(uname -r)</dd>"
 has 'memory' '<dt>Memory</dt>'
 has 'space on the disk' '<dt>Disk</dt>'
@@ -150,6 +152,14 @@ same 'has no log either' 'null' "$(get /status.json "${user[@]}" | jq -c '[.prov
 same 'the certificate, as it is' "$(cat "$scratch/ca.crt")" "$(get /ca.crt)"
 get /ca.crt -D "$scratch/headers" -o "$scratch/body"
 same 'is a file to keep' 'attachment; filename="kiln-ca.crt"' "$(header Content-Disposition)"
+get /sbom.spdx.json -D "$scratch/headers" -o "$scratch/body"
+check 'the SBOM, to the byte' cmp "$scratch/sbom.spdx.json" "$scratch/body"
+same 'which programs can read' 'SPDX-2.3 small 24' "$(jq -r '"\(.spdxVersion) \(.name) \(.packages | length)"' "$scratch/body")"
+same 'its type' application/spdx+json "$(header Content-Type)"
+same 'is a file to keep' 'attachment; filename="sbom.spdx.json"' "$(header Content-Disposition)"
+same 'HEAD has its length' "$(stat -c %s "$scratch/sbom.spdx.json")" "$(get /sbom.spdx.json -I | tr -d '\r' | sed -n 's/^Content-Length: //p')"
+rm "$scratch/sbom.spdx.json"
+same 'without one it says so' '404 this image has no SBOM' "$(code /sbom.spdx.json) $(cat "$scratch/body")"
 cat "$scratch/key.pem" >>"$scratch/ca.crt"
 same 'a key in it is not given away' '503 there is no certificate yet' "$(code /ca.crt) $(cat "$scratch/body")"
 rm "$scratch/ca.crt"

@@ -100,7 +100,7 @@ same 'so is who says that he has' "$to" "$(get / "${forged[@]}")"
 same 'the owner sees logs' '200 psql: error <h2 id="services" Signed on as owner' "$(get / -H 'Cookie: who=owner') $(says)"
 same 'another user does not, whatever groups he says that he has' '200 <h2 id="services" Signed on as guest' "$(get / -H 'Cookie: who=guest' "${forged[@]}") $(says)"
 same 'the certificate is open still' "200 $(sed -n 2p "$scratch/ca.crt")" "$(get /ca.crt) $(sed -n 2p "$scratch/body")"
-for path in /status.json /ca.crt/ /ca.crt/../ /ca.crt/..%2f /ca.crt%00 '/ca.crt;/' /ca.crtx /x/ca.crt; do
+for path in /status.json /sbom.spdx.json /ca.crt/ /ca.crt/../ /ca.crt/..%2f /ca.crt%00 '/ca.crt;/' /ca.crtx /x/ca.crt; do
     same "$path is not" yes "$(case $(get "$path") in "$to" | 400 | 404) echo yes ;; *) get "$path" ;; esac)"
 done
 same 'what is not there is not there' '404 no such page here' "$(get /nothing -H 'Cookie: who=owner') $(cat "$scratch/body")"

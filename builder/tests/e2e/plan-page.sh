@@ -30,7 +30,7 @@ for door in front traefik; do
         "kiln: error: overlays/devops/start/service.yaml:5:3: path: '/' is what page.home has claimed of $door already" "$kiln" plan site.yaml
 done
 profile page
-refused 'the page without a front door' 3 "kiln: error: $repo/overlays/edge/page/service.yaml:30:3: page.home claims 'home', and no service of this profile offers it
+refused 'the page without a front door' 3 "kiln: error: $repo/overlays/edge/page/service.yaml:31:3: page.home claims 'home', and no service of this profile offers it
 kiln: hint: add to \`services:\` of the profile: front, traefik" "$kiln" plan site.yaml
 profile front page prometheus
 same 'Prometheus reaches it, at the port inside' 'front 8080/tcp;prometheus 9100/tcp;' \

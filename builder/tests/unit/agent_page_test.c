@@ -133,6 +133,8 @@ static void test_routes(void **state)
 		{"POST", "/", PAGE_BAD_METHOD, PAGE_NOT_FOUND},
 		{"get", "/", PAGE_BAD_METHOD, PAGE_NOT_FOUND},
 		{"GET", "/status.json", PAGE_STATUS, PAGE_NOT_FOUND},
+		{"GET", "/sbom.spdx.json", PAGE_SBOM, PAGE_NOT_FOUND},
+		{"PUT", "/sbom.spdx.json", PAGE_BAD_METHOD, PAGE_NOT_FOUND},
 		{"GET", "/ca.crt", PAGE_CA, PAGE_NOT_FOUND},
 		{"DELETE", "/ca.crt", PAGE_BAD_METHOD, PAGE_NOT_FOUND},
 		{"GET", "/healthz", PAGE_HEALTH, PAGE_HEALTH},

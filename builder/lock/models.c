@@ -132,6 +132,7 @@ int lock_weigh(const struct lock *l, struct appliance *a, struct err *err)
 			if (strcmp(l->models.v[k].name, a->models.v[i].name) == 0) {
 				a->models.v[i].size = size_of(l, k);
 				a->models.v[i].weights = model_weights(&l->models.v[k].pin);
+				a->models.v[i].digest = arena_strdup(&a->arena, l->models.v[k].pin.manifest.digest);
 			}
 	return appliance_models(a, &need, err);
 }

@@ -118,6 +118,7 @@ struct model {
 	const char *at;				    /* "file:line:column" */
 	/* Bytes; 0: not known yet. Of a file they are known when it is there, of others from the lock (lock_weigh). */
 	uint64_t size, weights;
+	const char *digest; /* of its manifest, bare hexadecimal; NULL: not known yet */
 };
 
 /* One running container: one instance. */

@@ -327,8 +327,14 @@ static json_t *links(const struct appliance *a)
 static json_t *models(const struct appliance *a)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < a->models.n; i++)
-		json_array_append_new(list, json_string(a->models.v[i].show));
+	for (size_t i = 0; i < a->models.n; i++) {
+		const struct model *m = &a->models.v[i];
+		json_t *o = json_object();
+		set_str(o, "name", m->show);
+		set_u64(o, "bytes", m->weights);
+		set_str(o, "digest", m->digest);
+		json_array_append_new(list, o);
+	}
 	return list;
 }
 

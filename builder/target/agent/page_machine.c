@@ -52,8 +52,11 @@ static void gpu(const json_t *status, struct strbuf *out)
 	}
 	if (json_array_size(models))
 		strbuf_adds(out, "<h3>Language models in the image</h3><ul>");
-	for (size_t i = 0; i < json_array_size(models); i++)
-		html_addf(out, "<li>%s</li>", json_string_value(json_array_get(models, i)));
+	for (size_t i = 0; i < json_array_size(models); i++) {
+		const json_t *m = json_array_get(models, i);
+		html_addf(out, "<li><b>%s</b> %s<br><span class=\"soft\">%s</span></li>", json_text(m, "name"),
+			str_bytes(num_of(m, "bytes")), json_text(m, "digest"));
+	}
 	if (json_array_size(models))
 		strbuf_adds(out, "</ul>");
 }

@@ -60,7 +60,7 @@ def publish(state, **changed):
                      service("grafana", "observability", "Dashboards of what Prometheus collects, behind the sign-on")],
         "provision": [{"id": "grafana.db", "service": "postgres", "title": "grafana claims a database", "state": "done", "step": None, "steps": []}],
         "problems": [], "links": [{"service": "grafana", "claim": "web", "url": "https://grafana.kiln.internal"}],
-        "images": [{"name": "traefik", "image": "docker.io/library/traefik:v3.7.15"}], "models": ["gemma3:270m"],
+        "images": [{"name": "traefik", "image": "docker.io/library/traefik:v3.7.15"}], "models": [{"name": "gemma3:270m", "bytes": 291000000, "digest": "f9dc304efa4c1dcb" * 4}],
         "disk": {"path": "/var", "size": 1 << 34, "available": 1 << 33}, "host": {"kernel": "6.12", "memory": {"size": 1 << 32, "available": 1 << 31}},
         "certificates": [{"id": "ca", "days": 3000}], "refusals": [{"from": "a", "to": "b", "protocol": "tcp", "port": 1, "packets": 2}],
         "backup": {"next": None, "items": [{"id": "postgres.keep", "service": "postgres", "last": None, "error": "no disk"}]},

@@ -189,7 +189,8 @@ static const char machine[] =
 	"\"bridge\": "
 	"\"kiln0\", \"subnet\": \"10.213.0.0/24\"}, \"links\": [{\"service\": \"s\", \"claim\": \"w\", \"url\": "
 	"\"https://s.${fact:domain}\"}], "
-	"\"models\": [\"m\"], \"secrets\": [{\"id\": \"s/p\", \"bytes\": 8, \"encoding\": \"hex\"}], "
+	"\"models\": [{\"name\": \"m\", \"bytes\": 5, \"digest\": \"ab\"}], \"secrets\": [{\"id\": \"s/p\", \"bytes\": "
+	"8, \"encoding\": \"hex\"}], "
 	"\"services\": [{\"name\": \"s\", \"layer\": \"edge\", \"summary\": \"S\", \"containers\": [\"c\"]}], "
 	"\"containers\": [{\"name\": \"c\", \"service\": \"s\", \"layer\": \"edge\", \"unit\": \"c.service\", "
 	"\"address\": 11, "
@@ -233,7 +234,7 @@ static void test_published(void **state)
 			    *models = json_compact(json_object_get(status, "models"));
 	assert_string_equal(images, "[{\"image\":\"docker.io/library/c:1\",\"name\":\"c\"}]");
 	assert_string_equal(links, "[{\"claim\":\"w\",\"service\":\"s\",\"url\":\"https://s.d\"}]");
-	assert_string_equal(models, "[\"m\"]");
+	assert_string_equal(models, "[{\"bytes\":5,\"digest\":\"ab\",\"name\":\"m\"}]");
 	assert_true(
 		json_is_integer(json_object_get(json_object_get(json_object_get(status, "host"), "memory"), "size")));
 	/* Nobody is asked for the log of what is well. */

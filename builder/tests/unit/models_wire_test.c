@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "lock/lock.h"
 #include "wire/wire.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,9 +56,12 @@ static void test_ollama(void **state)
 	casefile_leave(&dir);
 	if (!a)
 		fail_msg("%s", err.msg);
-	/* As the lock would tell. By name: large, middle, small. */
+	/* By name: large, middle, small. The lock tells of the first. */
 	assert_string_equal(a->models.v[0].show, "large:latest");
-	a->models.v[0].weights = 5 * GIB;
+	static struct blob_ref layer = {.digest = "aa", .size = 5 * GIB, .type = "application/vnd.ollama.image.model"};
+	static struct lock_model large = {.name = "registry.ollama.ai/library/large:latest",
+		.pin = {.manifest = {.digest = "ab12"}, .config = {.digest = "cd"}, .layers = &layer, .n_layers = 1}};
+	assert_int_equal(lock_weigh(&(struct lock){.models = {.v = &large, .n = 1}}, a, &err), 0);
 	a->models.v[1].weights = 2 * GIB + 512 * MIB;
 	a->models.v[2].weights = GIB;
 	struct models_need need;
@@ -76,6 +80,10 @@ static void test_ollama(void **state)
 	_cleanup_json_ json_t *j = json_loads(file(&w, "/usr/lib/kiln/machine.json"), 0, NULL);
 	json_t *c = json_array_get(json_object_get(j, "containers"), 0);
 	assert_true(json_integer_value(json_object_get(c, "memory")) == 11005853696);
+	_cleanup_free_ char *models = json_compact(json_object_get(j, "models"));
+	assert_string_equal(models, "[{\"bytes\":5368709120,\"digest\":\"ab12\",\"name\":\"large:latest\"},"
+				    "{\"bytes\":2684354560,\"name\":\"middle:latest\"},"
+				    "{\"bytes\":1073741824,\"name\":\"small:latest\"}]");
 	appliance_free(a);
 }
 

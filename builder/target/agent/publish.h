@@ -16,5 +16,3 @@ void publish_open(const struct agent *a, json_t *status);
  */
 json_t *publish_logs(const struct agent *a, const json_t *status, char *(*lines)(const char *unit))
 	__attribute__((returns_nonnull));
-/* {"size", "available"} by the text of /proc/meminfo; null when it does not say. */
-json_t *publish_memory(const char *meminfo) __attribute__((returns_nonnull));

@@ -6,6 +6,10 @@
 json_t *status_core(const struct agent *a) __attribute__((returns_nonnull));
 /* Adds certificates, refusals and the boot's breakdown. */
 void status_details(const struct agent *a, json_t *status);
+/* Adds kernel and memory of the machine, images of containers, language models, and links to the sites. */
+void status_host(const struct agent *a, json_t *status);
+/* {"size", "available"} by the text of /proc/meminfo; null when it does not say. */
+json_t *status_meminfo(const char *meminfo) __attribute__((returns_nonnull));
 /* Adds what is counted by walking and listing: bytes under storage and volumes, listening sockets, memory. */
 void status_inventory(const struct agent *a, json_t *status);
 /* "7 of 9 services healthy; waiting for postgres (not running)". The caller frees it. */

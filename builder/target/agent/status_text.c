@@ -112,23 +112,55 @@ static void backup_rows(const json_t *status, struct strbuf *out)
 		const json_t *b = json_array_get(items, i);
 		strbuf_addf(out, "  %-37s ", json_text(b, "id"));
 		if (*json_text(b, "last"))
-			strbuf_addf(out, "%s, %.1f h ago, %s\n", json_text(b, "last"),
-				(double)num_of(b, "age_s") / 3600, str_bytes(num_of(b, "size")));
+			strbuf_addf(out, "%s, %.1f h ago, %s", json_text(b, "last"), (double)num_of(b, "age_s") / 3600,
+				str_bytes(num_of(b, "size")));
 		else
-			strbuf_adds(out, "none yet\n");
+			strbuf_adds(out, "none yet");
+		const char *error = json_text(b, "error"); /* of several lines the first says it in short */
+		if (*error)
+			strbuf_addf(out, "; failed: %.*s", (int)strcspn(error, "\n"), error);
+		strbuf_addc(out, '\n');
 	}
+}
+
+static void link_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *list = json_object_get(status, "links");
+	if (json_array_size(list))
+		strbuf_adds(out, "sites\n");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		strbuf_addf(out, "  %-16s %s\n", json_text(json_array_get(list, i), "service"),
+			json_text(json_array_get(list, i), "url"));
+}
+
+static void model_rows(const json_t *status, struct strbuf *out)
+{
+	const json_t *list = json_object_get(status, "models");
+	if (json_array_size(list))
+		strbuf_adds(out, "language models\n");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *m = json_array_get(list, i);
+		strbuf_addf(out, "  %-37s %.12s  %s\n", json_text(m, "name"), json_text(m, "digest"),
+			str_bytes(num_of(m, "bytes")));
+	}
+}
+
+static void space_row(const char *what, const json_t *space, struct strbuf *out)
+{
+	if (num_of(space, "size"))
+		strbuf_addf(out, "%s: %s of %s free\n", what, str_bytes(num_of(space, "available")),
+			str_bytes(num_of(space, "size")));
 }
 
 static void detail_rows(const json_t *status, struct strbuf *out)
 {
-	const json_t *list = json_object_get(status, "certificates"), *disk = json_object_get(status, "disk");
+	const json_t *list = json_object_get(status, "certificates");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		strbuf_addf(out, "certificate %s: %" JSON_INTEGER_FORMAT " days left\n",
 			json_text(json_array_get(list, i), "id"),
 			json_integer_value(json_object_get(json_array_get(list, i), "days")));
-	if (json_is_object(disk))
-		strbuf_addf(out, "disk %s: %s of %s free\n", json_text(disk, "path"),
-			str_bytes(num_of(disk, "available")), str_bytes(num_of(disk, "size")));
+	space_row("disk /var", json_object_get(status, "disk"), out);
+	space_row("memory", json_object_get(json_object_get(status, "host"), "memory"), out);
 	list = json_object_get(status, "refusals");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *r = json_array_get(list, i);
@@ -168,9 +200,11 @@ void status_text(const json_t *status, struct strbuf *out)
 		json_text(status, "state"), *json_text(status, "reason") ? ": " : "", json_text(status, "reason"));
 	service_rows(status, out);
 	provision_rows(status, out);
+	link_rows(status, out);
 	backup_rows(status, out);
 	if (json_object_get(status, "gpu"))
 		gpu_show(json_object_get(status, "gpu"), out);
+	model_rows(status, out);
 	detail_rows(status, out);
 	boot_rows(status, out);
 }

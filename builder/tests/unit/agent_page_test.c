@@ -1,7 +1,7 @@
 /*
- * The appliance's own page: what a status becomes (golden/agent/page.html, .metrics; KILN_UPDATE_GOLDEN=1 makes them
- * anew, to be read before they are committed), that nothing in one can be more than text, who gets what, and what the
- * machine publishes for it.
+ * The appliance's own page: what a status becomes (golden/agent/page.html, .metrics, page-status.txt;
+ * KILN_UPDATE_GOLDEN=1 makes them anew, to be read before they are committed), that nothing in one can be more than
+ * text, who gets what, and what the machine publishes for it.
  */
 #include "agentfix.h"
 #include "target/agent/html.h"
@@ -36,13 +36,16 @@ static void test_golden(void **state)
 	struct fix *f = *state;
 	_cleanup_json_ json_t *status = read_json(f, GOLDEN "page-status.json"),
 			      *logs = read_json(f, GOLDEN "page-logs.json");
-	_cleanup_strbuf_ struct strbuf html = STRBUF_INIT, metrics = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf html = STRBUF_INIT, metrics = STRBUF_INIT, text = STRBUF_INIT;
 	const struct page_view v = {.status = status, .logs = logs, .user = "owner"};
 	page_services(&v, &html);
 	page_machine(&v, &html);
 	against_golden(f, "page.html", &html);
 	page_metrics(status, 1500, &metrics);
 	against_golden(f, "page.metrics", &metrics);
+	/* The console says the same in short. */
+	status_text(status, &text);
+	against_golden(f, "page-status.txt", &text);
 	/* The hostile values are in it, and are no elements. */
 	assert_non_null(strstr(html.s, "&lt;script&gt;alert(1)&lt;/script&gt;"));
 	assert_null(strstr(html.s, "<script"));
@@ -248,9 +251,9 @@ static void test_published(void **state)
 static void test_memory(void **state)
 {
 	(void)state;
-	_cleanup_json_ json_t *good = publish_memory(
+	_cleanup_json_ json_t *good = status_meminfo(
 				      "MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    400 kB\n"),
-			      *bad = publish_memory("MemTotal: many\n"), *none = publish_memory("");
+			      *bad = status_meminfo("MemTotal: many\n"), *none = status_meminfo("");
 	_cleanup_free_ char *text = json_compact(good);
 	assert_string_equal(text, "{\"available\":409600,\"size\":1024000}");
 	assert_true(json_is_null(bad));

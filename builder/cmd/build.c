@@ -70,10 +70,7 @@ static int parse(int argc, char **argv, struct build_args *args, struct err *err
 		if (i < 0)
 			return err_set(err, ERR_USAGE, "%s needs a value", opt);
 	}
-	if (args->profile)
-		return 0;
-	err_set(err, ERR_USAGE, "build: a profile is missing");
-	return err_hint(err, "for example: kiln build core");
+	return args->profile ? 0 : err_set(err, ERR_USAGE, "build: a profile is missing");
 }
 
 int cmd_build(int argc, char **argv, struct err *err)
@@ -81,7 +78,7 @@ int cmd_build(int argc, char **argv, struct err *err)
 	struct build_args args = {0};
 
 	if (parse(argc, argv, &args, err) < 0)
-		return -1;
+		return err_hint(err, "for example: kiln build core");
 	struct appliance *a = cmd_load(args.profile, err);
 	if (!a)
 		return -1;

@@ -91,7 +91,8 @@ int cmd_bundle(int argc, char **argv, struct err *err)
 	if (w.n == 1 && w.file)
 		return make(w.v[0], w.file, err);
 	if (w.n == 2)
-		return err_set(err, ERR_USAGE, "bundle: one profile at a time, found \"%s\" as well", w.v[1]);
-	err_set(err, ERR_USAGE, "bundle: %s", w.n ? "say where it goes" : "a profile is missing");
+		err_set(err, ERR_USAGE, "bundle: one profile at a time, found \"%s\" as well", w.v[1]);
+	else
+		err_set(err, ERR_USAGE, "bundle: %s", w.n ? "say where it goes" : "a profile is missing");
 	return err_hint(err, "for example: kiln bundle -o core.bundle core");
 }

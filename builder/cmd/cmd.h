@@ -45,6 +45,8 @@ struct appliance *cmd_load(const char *given, struct err *err);
  * none, ERR_CONFIG when it no longer fits.
  */
 int cmd_lock_of(const struct appliance *a, const char *given, struct lock *ret, struct err *err);
+/* A lock that people name by its file. */
+int cmd_lock_at(const char *path, struct lock *ret, struct err *err);
 /*
  * The value of "--name VALUE" or "--name=VALUE" at argv[*i] (which is moved past it), or NULL when another option
  * stands there. When the value is missing *i becomes -1.

@@ -31,7 +31,7 @@ static bool has_lock(const char *given)
 static int read_lock(struct side *s, struct err *err)
 {
 	if (!is_profile(s->given))
-		return lock_read(s->given, &s->lock, err);
+		return cmd_lock_at(s->given, &s->lock, err);
 	_cleanup_appliance_ struct appliance *a = cmd_load(s->given, err);
 	if (!a)
 		return -1;

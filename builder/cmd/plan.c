@@ -32,10 +32,7 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 	}
 	if (o->flows && o->dns)
 		return err_set(err, ERR_USAGE, "plan: --flows and --dns exclude each other");
-	if (o->profile)
-		return 0;
-	err_set(err, ERR_USAGE, "plan: which profile?");
-	return err_hint(err, "kiln plan profiles/core.yaml [--flows | --dns] [--json]");
+	return o->profile ? 0 : err_set(err, ERR_USAGE, "plan: which profile?");
 }
 
 /* What the lock says of the trees: packages, bytes. */
@@ -124,7 +121,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 {
 	struct options o = {0};
 	if (parse(argc, argv, &o, err) < 0)
-		return -1;
+		return err_hint(err, "kiln plan profiles/core.yaml [--flows | --dns] [--json]");
 	_cleanup_appliance_ struct appliance *a = cmd_load(o.profile, err);
 	_cleanup_json_ json_t *trees = NULL;
 	struct image_sizes sizes = {0};

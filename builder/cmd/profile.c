@@ -84,3 +84,10 @@ int cmd_lock_of(const struct appliance *a, const char *given, struct lock *ret, 
 	err_set(err, ERR_CONFIG, "%s does not fit %s: %s", path, a->file, differs);
 	return err_hint(err, "\"kiln lock %s\" makes it anew", given);
 }
+
+int cmd_lock_at(const char *path, struct lock *ret, struct err *err)
+{
+	if (lock_read(path, ret, err) == 0)
+		return 0;
+	return err->sys == ENOENT ? err_hint(err, "\"kiln lock PROFILE\" makes it, beside the profile") : -1;
+}

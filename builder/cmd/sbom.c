@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include <errno.h>
 #include <string.h>
 
 struct words {
@@ -26,10 +27,7 @@ static int parse(int argc, char **argv, struct words *w, struct err *err)
 		else
 			w->of = argv[i];
 	}
-	if (w->of)
-		return 0;
-	err_set(err, ERR_USAGE, "sbom: a profile or a lock is missing");
-	return err_hint(err, "for example: kiln sbom core");
+	return w->of ? 0 : err_set(err, ERR_USAGE, "sbom: a profile or a lock is missing");
 }
 
 static int print(const char *file, const json_t *doc, struct err *err)
@@ -39,8 +37,9 @@ static int print(const char *file, const json_t *doc, struct err *err)
 		fputs(text, stdout);
 		return 0;
 	}
+	_cleanup_free_ char *dir = path_dir(file);
 	if (json_write(file, doc, err) < 0)
-		return -1;
+		return err->sys == ENOENT ? err_hint(err, "there is no directory %s", dir) : -1;
 	size_t packages = json_array_size(json_object_get(doc, "packages"));
 	const json_t *space = json_object_get(doc, "documentNamespace");
 	if (!cmd_globals.json) {
@@ -72,9 +71,9 @@ int cmd_sbom(int argc, char **argv, struct err *err)
 	struct words w = {0};
 
 	if (parse(argc, argv, &w, err) < 0)
-		return -1;
+		return err_hint(err, "for example: kiln sbom core");
 	if (str_ends(w.of, ".lock")) {
-		if (lock_read(w.of, &l, err) < 0)
+		if (cmd_lock_at(w.of, &l, err) < 0)
 			return -1;
 		_cleanup_free_ char *name = xstrndup(path_base(w.of), strlen(path_base(w.of)) - strlen(".lock"));
 		return make(&(struct sbom_input){.l = &l, .name = name}, w.file, err);

@@ -21,8 +21,10 @@ static int check_image(const char *path, struct err *err)
 	char head[520] = "";
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, errno, "open image %s", path);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_sys(err, errno, "open image %s", path);
+		return err->sys == ENOENT ? err_hint(err, "\"kiln build PROFILE\" makes out/NAME.raw") : -1;
+	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "%s: expected a profile or a disk image, found %s", path,
 			S_ISDIR(st.st_mode) ? "a directory" : "something else");

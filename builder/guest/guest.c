@@ -207,6 +207,8 @@ json_t *guest_inspect(const char *image, const struct guest_opts *opts, struct e
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		err_sys(err, errno, "inspect %s", image);
+		if (err->sys == ENOENT)
+			err_hint(err, "\"kiln build PROFILE\" makes out/NAME.raw");
 		return NULL;
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {

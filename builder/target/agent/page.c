@@ -210,6 +210,7 @@ static struct MHD_Daemon *serve(const struct side *side, struct err *err)
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	if (inet_pton(AF_INET, side->site->address, &at.sin_addr) != 1) {
 		err_set(err, ERR_USAGE, "page: --address: \"%s\" is no IPv4 address", side->site->address);
+		err_hint(err, "0.0.0.0, all that this machine has, is what it takes without the option");
 		return NULL;
 	}
 	errno = 0;
@@ -260,7 +261,9 @@ int cmd_page(struct agent *a, int argc, char **argv, struct err *err)
 	int sig;
 	(void)a;
 	if (parse(&s, argc, argv, err) < 0)
-		return -1;
+		return err_hint(err,
+			"page [--port N] [--metrics N] [--address IP] [--from DIR] [--ca FILE] [--sbom FILE] "
+			"[--group NAME]");
 	/* Before there are threads: none of them gets these. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);

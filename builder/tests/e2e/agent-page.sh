@@ -189,8 +189,14 @@ wait "$page"
 same 'it ends when it is told to' 0 $?
 
 # The command line.
-refused 'an option that there is not' 1 'kiln-agent: page: unknown option --all' "$agent" page --all
-refused 'a port that is none' 1 'kiln-agent: page: --port: "70000" is no port' "$agent" page --port 70000
-refused 'two ports that are one' 1 'kiln-agent: page: --port and --metrics are the same' "$agent" page --port 81 --metrics 81
-refused 'an address that is none' 1 'kiln-agent: page: --address: "all" is no IPv4 address' "$agent" page --address all
-refused 'an option without a value' 1 'kiln-agent: page: --group: no value' "$agent" page --group
+usage='kiln-agent: hint: page [--port N] [--metrics N] [--address IP] [--from DIR] [--ca FILE] [--sbom FILE] [--group NAME]'
+refused 'an option that there is not' 1 "kiln-agent: page: unknown option --all
+$usage" "$agent" page --all
+refused 'a port that is none' 1 "kiln-agent: page: --port: \"70000\" is no port
+$usage" "$agent" page --port 70000
+refused 'two ports that are one' 1 "kiln-agent: page: --port and --metrics are the same
+$usage" "$agent" page --port 81 --metrics 81
+refused 'an option without a value' 1 "kiln-agent: page: --group: no value
+$usage" "$agent" page --group
+refused 'an address that is none' 1 'kiln-agent: page: --address: "all" is no IPv4 address
+kiln-agent: hint: 0.0.0.0, all that this machine has, is what it takes without the option' "$agent" page --address all

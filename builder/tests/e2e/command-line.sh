@@ -13,6 +13,10 @@ kiln: hint: "kiln --help" lists the commands' "$kiln" xyzzy
 refused '-j without a number' 1 'kiln: error: -j: expected a number from 1 to 1024, found "many"' "$kiln" build -j many
 refused '-j 0' 1 'kiln: error: -j: expected a number from 1 to 1024, found "0"' "$kiln" build -j 0
 refused '--cache without a value' 1 'kiln: error: --cache needs a value' "$kiln" build --cache
+refused 'build of two profiles' 1 'kiln: error: build: one profile at a time, found "edge" as well
+kiln: hint: for example: kiln build core' "$kiln" build core edge
+refused 'bundle of two profiles' 1 'kiln: error: bundle: one profile at a time, found "edge" as well
+kiln: hint: for example: kiln bundle -o core.bundle core' "$kiln" bundle -o x core edge
 refused 'cache without a word' 1 'kiln: error: cache: what shall be done with it?
 kiln: hint: kiln cache verify [--cache DIR]' "$kiln" cache
 refused 'cache with another word' 1 'kiln: error: cache: cannot "very"

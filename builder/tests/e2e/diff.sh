@@ -54,8 +54,10 @@ refused 'three' 1 "kiln: error: diff: expected two locks or two images, found \"
 $usage" "$kiln" diff core.lock core.lock x.raw
 refused 'a lock and an image' 1 'kiln: error: diff: core.lock is a lock, x.raw is an image
 kiln: hint: compare two locks (FILE.lock, or profiles that have one), or two images' "$kiln" diff core.lock x.raw
-refused 'a lock that is not there' 6 'kiln: error: open none.lock: No such file or directory' "$kiln" diff core.lock none.lock
-refused 'an image that is not there' 6 'kiln: error: inspect none.raw: No such file or directory' \
+refused 'a lock that is not there' 6 'kiln: error: open none.lock: No such file or directory
+kiln: hint: "kiln lock PROFILE" makes it, beside the profile' "$kiln" diff core.lock none.lock
+refused 'an image that is not there' 6 'kiln: error: inspect none.raw: No such file or directory
+kiln: hint: "kiln build PROFILE" makes out/NAME.raw' \
     "$kiln" -q diff none.raw none.raw --cache "$scratch/cache"
 printf '{"kiln": 2}' >new.lock
 refused 'a lock of another kiln' 5 'kiln: error: new.lock: a lock of format 2, this kiln knows format 1

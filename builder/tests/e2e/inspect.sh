@@ -51,7 +51,8 @@ fi
 echo 'profile: site' >"$scratch/site.yaml"
 refused 'a profile is no image' 5 "kiln: error: inspect $scratch/site.yaml: no disk image: its size is not in whole sectors" \
     "$kiln" -q inspect "$scratch/site.yaml"
-refused 'a file that is not there' 6 "kiln: error: inspect $scratch/none: No such file or directory" \
+refused 'a file that is not there' 6 "kiln: error: inspect $scratch/none: No such file or directory
+kiln: hint: \"kiln build PROFILE\" makes out/NAME.raw" \
     "$kiln" -q inspect "$scratch/none"
 qemu-img create -q -f qcow2 -b "$scratch/tiny.raw" -F raw "$scratch/leaning.qcow2"
 refused 'a qcow2 that leans on another file' 5 \

@@ -72,10 +72,16 @@ same 'modules that are built' '  gpu-nvidia builds nvidia.ko, nvidia-uvm.ko, nvi
 same 'and as JSON' '{"modules":["acpi_call.ko"],"set":"acpi-call","source":"/usr/src/acpi-call-*"}' \
     "$("$kiln" plan qemu-test/profiles/modules-test.yaml --json | jq -cS '.firmware.builds[]')"
 
-refused 'no profile' 1 'kiln: error: plan: which profile?
-kiln: hint: kiln plan profiles/core.yaml [--flows | --dns] [--json]' "$kiln" plan
+usage='kiln: hint: kiln plan profiles/core.yaml [--flows | --dns] [--json]'
+refused 'no profile' 1 "kiln: error: plan: which profile?
+$usage" "$kiln" plan
 refused 'a profile that is not there' 6 'kiln: error: open nowhere.yaml: No such file or directory' "$kiln" plan nowhere.yaml
-refused 'an unknown option' 1 "kiln: error: plan: unknown option '--flow'" "$kiln" plan profiles/core.yaml --flow
+refused 'an unknown option' 1 "kiln: error: plan: unknown option '--flow'
+$usage" "$kiln" plan profiles/core.yaml --flow
+refused 'two profiles' 1 "kiln: error: plan: one profile at a time, found 'core' and 'edge'
+$usage" "$kiln" plan core edge
+refused 'two kinds of list' 1 "kiln: error: plan: --flows and --dns exclude each other
+$usage" "$kiln" plan core --flows --dns
 
 # A site of one's own, elsewhere, over the installed data.
 mkdir "$scratch/site" && cd "$scratch/site" || exit 1

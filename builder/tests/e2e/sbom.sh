@@ -53,12 +53,16 @@ cd "$scratch" || exit 1
 export KILN_DATA=$repo
 refused 'no lock' 1 'kiln: error: sbom: a profile or a lock is missing
 kiln: hint: for example: kiln sbom core' "$kiln" sbom
-refused 'two' 1 'kiln: error: sbom: one profile at a time, found "core" as well' "$kiln" sbom core core
-refused '-o without a file' 1 'kiln: error: sbom: -o needs a value' "$kiln" sbom core -o
-refused 'a lock that is not there' 6 'kiln: error: open none.lock: No such file or directory' "$kiln" sbom none.lock
+refused 'two' 1 'kiln: error: sbom: one profile at a time, found "core" as well
+kiln: hint: for example: kiln sbom core' "$kiln" sbom core core
+refused '-o without a file' 1 'kiln: error: sbom: -o needs a value
+kiln: hint: for example: kiln sbom core' "$kiln" sbom core -o
+refused 'a lock that is not there' 6 'kiln: error: open none.lock: No such file or directory
+kiln: hint: "kiln lock PROFILE" makes it, beside the profile' "$kiln" sbom none.lock
 refused 'a profile that is not locked' 6 'kiln: error: open core.lock: No such file or directory
 kiln: hint: "kiln lock core" makes it' "$kiln" sbom core
 jq '.suite = "bookworm"' small.lock >core.lock
 refused 'a lock that does not fit its profile' 2 "kiln: error: core.lock does not fit $repo/profiles/core.yaml: it is of bookworm, the profile of trixie
 kiln: hint: \"kiln lock core\" makes it anew" "$kiln" sbom core
-refused 'a place that cannot be written' 6 "kiln: error: write $scratch/no/x.json: No such file or directory" "$kiln" sbom small.lock -o "$scratch/no/x.json"
+refused 'a place that cannot be written' 6 "kiln: error: write $scratch/no/x.json: No such file or directory
+kiln: hint: there is no directory $scratch/no" "$kiln" sbom small.lock -o "$scratch/no/x.json"

@@ -21,7 +21,8 @@ refused 'qcow2' 1 "kiln: error: $scratch/disk.qcow2 is a qcow2 image; what kiln 
 kiln: hint: qemu-img convert -f qcow2 -O raw $scratch/disk.qcow2 disk.raw" "$kiln" test "$scratch/disk.qcow2"
 refused 'not a disk' 5 "kiln: error: $scratch/empty.raw is no disk image: it has no GPT" "$kiln" test "$scratch/empty.raw"
 refused 'a directory' 1 "kiln: error: $scratch/dir: expected a profile or a disk image, found a directory" "$kiln" test "$scratch/dir"
-refused 'no such image' 6 "kiln: error: open image $scratch/none.raw: No such file or directory" "$kiln" test "$scratch/none.raw"
+refused 'no such image' 6 "kiln: error: open image $scratch/none.raw: No such file or directory
+kiln: hint: \"kiln build PROFILE\" makes out/NAME.raw" "$kiln" test "$scratch/none.raw"
 
 if [ "$(id -u)" -ne 0 ]; then
     skip 'tiny in nspawn' 'needs root, to mount what was built'

@@ -89,6 +89,7 @@ static void test_refused(void **state)
 	(void)state;
 	assert_null(guest_inspect("/nonexistent", NULL, &err));
 	assert_string_equal(err.msg, "inspect /nonexistent: No such file or directory");
+	assert_string_equal(err.hint, "\"kiln build PROFILE\" makes out/NAME.raw");
 	assert_null(guest_inspect("/", NULL, &err));
 	assert_string_equal(err.msg, "inspect /: not a disk image");
 }

@@ -29,7 +29,7 @@ chmod +x bin/*
 for p in 0 1; do for ((i = 0; i < 200; i++)); do echo "$i.0 $i $p"; done >"more-$p"; done
 
 lose() { # MORE LEADER...: what lose-broker says when that is acknowledged at every look, and these lead one after the other
-    cat "$1" >more
+    cp "$1" more
     : >ledger
     printf '%s\n' "${@:2}" >leader
     # Not for as long as it would wait.

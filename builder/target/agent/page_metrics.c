@@ -83,6 +83,7 @@ static void of_services(const json_t *status, struct strbuf *out)
 		for (size_t k = 0; k < json_array_size(list); k++) {
 			const json_t *c = json_array_get(list, k);
 			strbuf_adds(out, "kiln_container_restarts_total");
+			label(out, "layer", json_text(s, "layer"));
 			label(out, "service", json_text(s, "name"));
 			label(out, "container", json_text(c, "name"));
 			value(out, json_integer_value(json_object_get(c, "restarts")));
@@ -99,6 +100,20 @@ static void of_provisions(const json_t *status, struct strbuf *out)
 		strbuf_adds(out, "kiln_provision_done");
 		label(out, "id", json_text(p, "id"));
 		value(out, str_eq(json_text(p, "state"), "done"));
+	}
+}
+
+/* Of those as well of which there is no good backup, and so no age. */
+static void of_backups(const json_t *status, struct strbuf *out)
+{
+	const json_t *items = json_object_get(json_object_get(status, "backup"), "items");
+	if (json_array_size(items))
+		head(out, "kiln_backup_failed", "gauge", "1 when the last try to back up an item failed");
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *item = json_array_get(items, i);
+		strbuf_adds(out, "kiln_backup_failed");
+		label(out, "id", json_text(item, "id"));
+		value(out, json_is_string(json_object_get(item, "error")));
 	}
 }
 
@@ -152,6 +167,7 @@ void page_metrics(const json_t *status, uint64_t age_ms, struct strbuf *out)
 		json_object_get(memory, "available"));
 	each(out, "kiln_certificate_days", "gauge", "days until a certificate ends",
 		json_object_get(status, "certificates"), "days", by_id);
+	of_backups(status, out);
 	each(out, "kiln_backup_age_seconds", "gauge", "since the last good backup of an item",
 		json_object_get(json_object_get(status, "backup"), "items"), "age_s", by_id);
 	each(out, "kiln_refused_packets_total", "counter", "packets between containers that no claim allows",

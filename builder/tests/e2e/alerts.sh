@@ -28,6 +28,27 @@ echo 'groups: [{name: x, rules: [{alert: X, expr: "sum by (a (b)"}]}]' >"$scratc
 # shellcheck disable=SC2016
 check 'and would not take others' bash -c '! "$@"' - "$promtool" check rules "$scratch/wrong.yml"
 
+# Whatever full has in containers is looked after: each service that is not healthy is named by an alert.
+"$kiln" plan "$repo/profiles/full.yaml" --json >"$scratch/plan.json"
+services=$(jq -r '.services[] | select(.containers | length > 0) | "\(.name) \(.layer)"' "$scratch/plan.json")
+check 'there are services of six layers' [ "$(cut -d ' ' -f 2 <<<"$services" | sort -u | wc -l)" = 6 ]
+{
+    printf '%s\n' 'rule_files: [rules/page.yml]' 'tests:' '  - interval: 1m' '    input_series:' \
+        "      - {series: 'kiln_been_ready{instance=\"page:9100\"}', values: 1x9}"
+    while read -r service layer; do
+        echo "      - {series: 'kiln_service_healthy{service=\"$service\",layer=\"$layer\",instance=\"page:9100\"}', values: 0x9}"
+    done <<<"$services"
+    printf '%s\n' '    alert_rule_test:' '      - eval_time: 8m' '        alertname: ServiceUnhealthy' '        exp_alerts:'
+    while read -r service layer; do
+        echo "          - exp_labels: {severity: critical, service: $service, layer: $layer, instance: \"page:9100\"}"
+        echo "            exp_annotations: {summary: \"$service is not healthy: the appliance's page says why\"}"
+    done <<<"$services"
+} >"$scratch/every-service.yaml"
+check 'every service of full is named by an alert' "$promtool" test rules "$scratch/every-service.yaml"
+same 'its page has that rule, and says itself which service a sample is about' 'alert-rule true' "$(jq -r '
+    [.services[] | select(.name == "page").claims[] | select(.kind == "alert-rule" or .kind == "scrape")]
+    | sort_by(.kind) | "\(.[0].kind) \(.[1].params.own_labels)"' "$scratch/plan.json")"
+
 # changed NAME ALERT FROM TO: with this change of the rule of an alert its cases do not hold: they look at it
 changed() {
     awk -v alert="$2" -v from="$3" -v to="$4" '

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "boot/initrd.h"
+#include "boot/modsign.h"
 #include "tree/tools.h"
 #include <dirent.h>
 #include <errno.h>
@@ -10,10 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SOURCE "source"			       /* the copy, in the working directory */
-#define INSIDE "/kiln"			       /* where files of this host are seen */
-#define MODULE_MAX (1U << 30)		       /* of one file */
-#define SIGNED "~Module signature appended~\n" /* Linux, kernel/module/signing.c */
+#define SOURCE "source"	      /* the copy, in the working directory */
+#define INSIDE "/kiln"	      /* where files of this host are seen */
+#define MODULE_MAX (1U << 30) /* of one file */
 
 /* ---- compile ---- */
 
@@ -197,19 +197,23 @@ int modbuild_make(const struct modbuild *b, const char *dir, struct err *err)
 
 /* ---- sign ---- */
 
-static int check_signed(const char *path, struct err *err)
+/* sign-file says nothing of what it did. */
+static int check_signed(const char *path, const char *certificate, struct err *err)
 {
-	size_t len, n = strlen(SIGNED);
-	_cleanup_free_ char *data = path_read(path, MODULE_MAX, &len, err);
+	size_t len, n;
+	_cleanup_free_ char *data = path_read(path, MODULE_MAX, &len, err),
+			    *der = data ? path_read(certificate, MODULE_MAX, &n, err) : NULL;
 
-	if (!data)
+	if (!der)
 		return -1;
-	if (len > n && memcmp(data + len - n, SIGNED, n) == 0)
+	if (modsign_check(data, len, der, n, err) == 0)
 		return 0;
-	return err_set(err, ERR_TOOL, "%s was not signed", path_base(path));
+	return err_hint(
+		err, "sign-file of the kernel's headers made it: `kiln lock` takes newer ones; and is the disk full?");
 }
 
-int modbuild_sign(const struct modbuild *b, const char *from, const char *key, const char *dir, struct err *err)
+int modbuild_sign(const struct modbuild *b, const char *from, const char *key, const char *certificate, const char *dir,
+	struct err *err)
 {
 	const struct ns_bind binds[] = {{.from = key, .to = INSIDE "/key.pem", .read_only = true}, {0}};
 	const struct tools tools = {.lowers = b->lowers, .epoch = b->epoch};
@@ -223,7 +227,7 @@ int modbuild_sign(const struct modbuild *b, const char *from, const char *key, c
 		_cleanup_free_ char *in = path_join(from, name), *out = path_join(dir, name);
 		const char *argv[] = {program, "sha256", INSIDE "/key.pem", INSIDE "/key.pem", name, NULL};
 		if (path_copy(in, out, 0644, err) < 0 || tools_run_with(&tools, dir, binds, argv, NULL, err) < 0 ||
-			check_signed(out, err) < 0)
+			check_signed(out, certificate, err) < 0)
 			return err_wrap(err, "sign %s", name);
 	}
 	return 0;

@@ -25,8 +25,12 @@ struct modbuild {
  * the version they are for, are put into `dir`. A module of another kernel is an error.
  */
 int modbuild_make(const struct modbuild *b, const char *dir, struct err *err);
-/* Copy these modules from the directory `from` and sign them with the PEM file `key`. */
-int modbuild_sign(const struct modbuild *b, const char *from, const char *key, const char *dir, struct err *err);
+/*
+ * Copy these modules from the directory `from` and sign them with the PEM file `key`; afterwards their signatures are
+ * held against the file `certificate` (DER).
+ */
+int modbuild_sign(const struct modbuild *b, const char *from, const char *key, const char *certificate, const char *dir,
+	struct err *err);
 /* depmod's tables of a kernel in an OS tree and of the modules in `tree`, into `tree`; `work` is an empty directory. */
 int modbuild_depmod(const char *const *os_lowers, const char *kernel, uint64_t epoch, const char *tree,
 	const char *work, struct err *err);

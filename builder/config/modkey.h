@@ -8,5 +8,5 @@
 int modkey_check(const char *pem, struct err *err);
 /* A new key with a certificate of its own. The caller wipes and frees it. */
 char *modkey_make(struct err *err);
-/* Of a text that modkey_check takes: its certificate, DER, as firmware and mokutil(1) read it. */
+/* Of a text that modkey_check takes: its certificate, DER, as a firmware reads it. */
 int modkey_certificate(const char *pem, struct strbuf *ret, struct err *err);

@@ -94,11 +94,11 @@ static int check_kernel(const struct module_step *s, const char *kernel, struct 
 	return err_hint(err, "its `build:` brings the headers of another kernel than `kernel:` of the profile");
 }
 
-static int write_certificate(const struct modules *m, const char *tree, struct err *err)
+static int write_certificate(const struct modules *m, const char *path, struct err *err)
 {
 	char *pem __attribute__((cleanup(wipe))) = read_key(m->key, err);
 	_cleanup_strbuf_ struct strbuf der = STRBUF_INIT;
-	_cleanup_free_ char *path = path_join(tree, MODULES_CERTIFICATE), *dir = path_dir(path);
+	_cleanup_free_ char *dir = path_dir(path);
 
 	if (!pem || modkey_certificate(pem, &der, err) < 0 || path_mkdirs(dir, err) < 0)
 		return -1;
@@ -109,21 +109,22 @@ static int make_layer(const struct step *step, const char *dir, struct err *err)
 {
 	const struct modules *m = step->arg;
 	const char *const *os = m->os + 1; /* without what is made here */
-	_cleanup_free_ char *tree = path_join(dir, "tree"), *work = path_join(dir, "work");
+	_cleanup_free_ char *tree = path_join(dir, "tree"), *work = path_join(dir, "work"),
+			    *certificate = path_join(tree, MODULES_CERTIFICATE);
 	_cleanup_kernel_ struct kernel k = {0};
 
 	if (kernel_find(os, &k, err) < 0)
 		return -1;
 	_cleanup_free_ char *below = xasprintf(MODULES_DIR, k.version), *to = path_join(tree, below);
-	if (path_mkdirs(to, err) < 0 || path_mkdirs(work, err) < 0)
+	if (path_mkdirs(to, err) < 0 || path_mkdirs(work, err) < 0 || write_certificate(m, certificate, err) < 0)
 		return -1;
 	for (size_t i = 0; i < m->n; i++) {
 		const struct modbuild b = builder_of(&m->v[i], NULL);
 		if (check_kernel(&m->v[i], k.version, err) < 0 ||
-			modbuild_sign(&b, m->v[i].made->dir, m->key, to, err) < 0)
+			modbuild_sign(&b, m->v[i].made->dir, m->key, certificate, to, err) < 0)
 			return -1;
 	}
-	if (modbuild_depmod(os, k.version, m->trees->epoch, tree, work, err) < 0 || write_certificate(m, tree, err) < 0)
+	if (modbuild_depmod(os, k.version, m->trees->epoch, tree, work, err) < 0)
 		return -1;
 	return ns_remove(work, err);
 }

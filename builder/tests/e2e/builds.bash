@@ -9,6 +9,8 @@ own_cache() {
     rm -rf "$1/sha256" # on another file system
     cp -a "$(test_cache)/sha256" "$1/"
 }
+# step_output CACHE NAME FILE: the directory of a step, by the key that --explain said last
+step_output() { compgen -G "$1/steps/$2-$(sed -nE "s/^  $2 +([0-9a-f]{12})  .*/\1/p" "$3" | tail -n 1)*"; }
 images() { (cd "$1" && sha256sum -- *) 2>/dev/null; } # DIR: the SHA-256 of every image
 
 # ms_left TIMINGS CACHE: how long a build will take, by the times of a whole one (--timings) and the steps that are there.

@@ -7,6 +7,8 @@
 
 # shellcheck source=builder/tests/e2e/builds.bash
 . "$(dirname "$0")/builds.bash"
+# shellcheck source=builder/tests/e2e/modsign.bash
+. "$(dirname "$0")/modsign.bash"
 
 cache=$scratch/cache # its own: steps are taken out of it
 data=$scratch/data
@@ -18,8 +20,7 @@ export KILN_DATA=$data
 build() { "$kiln" build "$profile" --cache "$cache" --out "$scratch/out" --explain; }
 # step_is NAME PATTERN FILE: what --explain said of a step, each time
 step_is() { grep -qE "^  $1 +[0-9a-f]{12}  $2\$" "$3" && ! grep -E "^  $1 +[0-9a-f]{12}  " "$3" | grep -vE "  $2\$"; }
-# output NAME FILE: the directory of a step, by the key that --explain said last
-output() { compgen -G "$cache/steps/$1-$(sed -nE "s/^  $1 +([0-9a-f]{12})  .*/\1/p" "$2" | tail -n 1)*"; }
+output() { step_output "$cache" "$@"; }
 
 check 'the lock of a profile with a module' "$kiln" lock "$profile" --cache "$(test_cache)"
 check 'its packages' "$kiln" fetch "$profile" --cache "$(test_cache)"
@@ -39,7 +40,7 @@ check 'the image has it' unsquashfs -q -n -d "$scratch/root" "$root/root.squashf
 kernel=$(cd "$scratch/root/usr/lib/modules" && echo *)
 module=$scratch/root/usr/lib/modules/$kernel/updates/acpi_call.ko
 check 'for its kernel' grep -qF "vermagic=$kernel SMP " <(strings "$module")
-same 'signed' '~Module signature appended~' "$(tail -c 28 "$module" | tr -d '\n')"
+modules_signed "$scratch/root/usr/lib/kiln/modules.der" "$module"
 check 'depmod knows it' grep -qx 'updates/acpi_call.ko: *' "$scratch/root/usr/lib/modules/$kernel/modules.dep"
 check 'and still the others' grep -q '^kernel/fs/overlayfs/overlay.ko' "$scratch/root/usr/lib/modules/$kernel/modules.dep"
 same 'the key of the cache is for its owner only' 600 "$(stat -c %a "$cache/keys/modules.pem")"
@@ -62,7 +63,10 @@ check 'a key of the profile signs' build
 build >"$scratch/site" 2>&1
 check 'for which nothing is compiled' step_is modules-acpi-call 'is in the cache' "$scratch/site"
 site=$(output os-modules "$scratch/site")
-same 'the signature is of that key' 'the site' "$(modinfo -F signer "$site/tree/usr/lib/modules/$kernel/updates/acpi_call.ko")"
+same 'it says so' 'the site' "$(modinfo -F signer "$site/tree/usr/lib/modules/$kernel/updates/acpi_call.ko")"
+check 'the signature is of that key' module_signed "$site/tree/usr/lib/kiln/modules.der" "$site/tree/usr/lib/modules/$kernel/updates/acpi_call.ko"
+not_of_another() { ! module_signed "$scratch/root/usr/lib/kiln/modules.der" "$site/tree/usr/lib/modules/$kernel/updates/acpi_call.ko"; }
+check 'and not of the one before' not_of_another
 check 'whose certificate is beside it' cmp -s <(openssl x509 -in "$scratch/cert" -outform der) "$site/tree/usr/lib/kiln/modules.der"
 no_site_key() { ! grep -rlF "$(sed -n 5p "$scratch/key")" "$site"; }
 check 'and not the key itself' no_site_key

@@ -3,7 +3,10 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "oci/export.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static void add(struct bundle_list *b, const char *hex, uint64_t size, char *what)
 {
@@ -51,6 +54,21 @@ void bundle_list_release(struct bundle_list *b)
 	*b = (struct bundle_list){0};
 }
 
+static void add_layers(struct bundle_list *b, const struct carried *m)
+{
+	for (size_t i = 0; m && i < m->n; i++) {
+		const struct carried_layer *l = &m->v[i];
+		if (!l->there)
+			continue;
+		b->v[b->n++] = (struct bundle_blob){.hex = l->hex,
+			.size = l->size,
+			.name = xasprintf("steps/%s/layer.tar", l->step),
+			.what = xstrdup("a derived layer"),
+			.layer = l};
+		b->bytes += l->size;
+	}
+}
+
 /* Images share layers. */
 static int each_once(struct bundle_list *b, struct err *err)
 {
@@ -71,10 +89,10 @@ static int each_once(struct bundle_list *b, struct err *err)
 	return r;
 }
 
-int bundle_list(const struct lock *l, struct bundle_list *ret, struct err *err)
+int bundle_list(const struct lock *l, const struct carried *m, struct bundle_list *ret, struct err *err)
 {
 	_cleanup_bundle_list_ struct bundle_list b = {0};
-	size_t n = l->packages.n;
+	size_t n = l->packages.n + (m ? m->n : 0);
 
 	for (size_t i = 0; i < l->images.n; i++)
 		n += l->images.v[i].pin.n_layers + 3;
@@ -92,6 +110,7 @@ int bundle_list(const struct lock *l, struct bundle_list *ret, struct err *err)
 	qsort(b.v, b.n, sizeof *b.v, by_hex);
 	if (each_once(&b, err) < 0)
 		return -1;
+	add_layers(&b, m);
 	*ret = b;
 	b = (struct bundle_list){0};
 	return 0;
@@ -99,33 +118,53 @@ int bundle_list(const struct lock *l, struct bundle_list *ret, struct err *err)
 
 struct content {
 	const struct cache *cache;
-	const char *lock; /* its text */
+	const char *lock, *layers; /* their texts; NULL: no layers */
 	const struct bundle_list *blobs;
 	struct progress_step *step;
 };
+
+/* What rotted since its step ran is in no bundle. */
+static int add_layer(struct tar_out *t, const struct cache *c, const struct bundle_blob *b, struct err *err)
+{
+	_cleanup_free_ char *path = cache_path(c, b->name);
+	struct tar_member m = {.name = b->name, .type = '0', .mode = 0644, .size = b->size};
+	char hex[HASH_HEX];
+
+	if (hash_file(path, hex, err) < 0)
+		return -1;
+	if (strcmp(hex, b->hex) != 0) {
+		err_set(err, ERR_VERIFY, "%s is damaged: its SHA-256 is %s", path, hex);
+		return err_hint(err, "\"kiln cache verify\" drops it, the next build makes it again");
+	}
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "%s", path) : tar_add_fd(t, &m, fd, err);
+}
 
 static int fill(struct tar_out *t, void *arg, struct err *err)
 {
 	const struct content *c = arg;
 
-	if (tar_file(t, "lock", 0, c->lock, strlen(c->lock), err) < 0)
+	if (tar_file(t, "lock", 0, c->lock, strlen(c->lock), err) < 0 ||
+		(c->layers && tar_file(t, "derived", 0, c->layers, strlen(c->layers), err) < 0))
 		return -1;
 	for (size_t i = 0; i < c->blobs->n; i++) {
 		const struct bundle_blob *b = &c->blobs->v[i];
-		if (archive_blob(t, c->cache, b->name, b->hex, b->size, err) < 0)
+		if ((b->layer ? add_layer(t, c->cache, b, err)
+			      : archive_blob(t, c->cache, b->name, b->hex, b->size, err)) < 0)
 			return err_wrap(err, "%s", b->what);
 		progress_add(c->step, b->size);
 	}
 	return tar_end(t, err);
 }
 
-int bundle_write(const struct lock *l, const struct cache *c, const char *path, struct err *err)
+int bundle_write(
+	const struct lock *l, const struct carried *m, const struct cache *c, const char *path, struct err *err)
 {
 	_cleanup_bundle_list_ struct bundle_list blobs = {0};
-	_cleanup_free_ char *text = lock_text(l);
-	struct content content = {.cache = c, .lock = text, .blobs = &blobs};
+	_cleanup_free_ char *text = lock_text(l), *layers = m ? carried_text(m) : NULL;
+	struct content content = {.cache = c, .lock = text, .layers = layers, .blobs = &blobs};
 
-	if (bundle_list(l, &blobs, err) < 0)
+	if (bundle_list(l, m, &blobs, err) < 0)
 		return -1;
 	content.step = progress_begin("bundle", path_base(path), blobs.bytes, PROGRESS_BYTES);
 	int r = archive_write(path, fill, &content, err);

@@ -48,13 +48,14 @@ int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock
 
 struct beside {
 	const struct appliance *a;
-	bool same; /* the lock beside the profile is that of the bundle */
+	struct cache *cache;
+	bool same;	     /* the lock beside the profile is that of the bundle */
+	struct strvec apart; /* images whose commands' layers it has not */
 };
 
 /* The lock of a bundle, before anything of it is believed. */
-static int judge(void *arg, const struct lock *l, struct err *err)
+static int judge_lock(struct beside *b, const struct lock *l, struct err *err)
 {
-	struct beside *b = arg;
 	const struct appliance *a = b->a;
 	_cleanup_free_ char *path = lock_path(a->beside), *differs = lock_difference(l, a), *wanted = lock_text(l);
 	_cleanup_err_ struct err read = ERR_INIT;
@@ -74,14 +75,37 @@ static int judge(void *arg, const struct lock *l, struct err *err)
 	return err_hint(err, "remove %s to build what is in the bundle", path);
 }
 
+static int judge(void *arg, const struct lock *l, struct carried *layers, struct err *err)
+{
+	struct beside *b = arg;
+	_cleanup_carried_ struct carried mine = {0};
+
+	if (judge_lock(b, l, err) < 0 || carried_find(b->a, l, b->cache, &mine, err) < 0)
+		return -1;
+	return carried_judge(layers, &mine, cache_dir(b->cache), &b->apart, err);
+}
+
+static int read_bundle(struct beside *b, const char *bundle, struct lock *ret, struct err *err)
+{
+	_cleanup_carried_ struct carried layers = {0};
+
+	if (bundle_read(bundle, b->cache, &(struct bundle_judge){.judge = judge, .arg = b}, ret, &layers, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->apart.n; i++)
+		log_warn("%s does not bring what the command of image %s leaves: the image may differ from the one "
+			 "where it was made",
+			bundle, b->apart.v[i]);
+	return 0;
+}
+
 int inputs_from(struct appliance *a, struct cache *c, const char *bundle, struct lock *ret, struct err *err)
 {
 	_cleanup_free_ char *path = lock_path(a->beside);
-	struct beside b = {.a = a};
+	struct beside b = {.a = a, .cache = c};
+	int r = read_bundle(&b, bundle, ret, err);
 
-	if (bundle_read(bundle, c, &(struct bundle_judge){.judge = judge, .arg = &b}, ret, err) < 0)
-		return -1;
-	if (lock_weigh(ret, a, err) < 0)
+	strvec_release(&b.apart);
+	if (r < 0 || lock_weigh(ret, a, err) < 0)
 		return -1;
 	return b.same ? 0 : lock_write(path, ret, err);
 }

@@ -1,6 +1,6 @@
 /*
- * Reading a bundle, as a stream. Once its lock is known every header is, and is compared with what kiln would write:
- * what is no bundle is found at its first byte that is wrong.
+ * Reading a bundle, as a stream. Once its lock and its list of layers are known every header is, and is compared with
+ * what kiln would write: what is no bundle is found at its first byte that is wrong.
  */
 #include "base/mem.h"
 #include "base/path.h"
@@ -13,14 +13,19 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char list_name[] = "its list of derived layers";
+
 enum { BLOCK = 512, CHUNK = 256 * 1024, NAME_MAX_LEN = 100, SIZE_AT = 124, SIZE_LEN = 11 };
 
 struct reader {
 	int fd;
 	const char *path;
-	const struct cache *cache; /* NULL: nothing is taken over */
-	const char *where;	   /* what is being read, for messages */
-	uint64_t have;		   /* bytes read so far */
+	struct cache *cache;  /* NULL: nothing is taken over */
+	const char *where;    /* what is being read, for messages */
+	uint64_t have;	      /* bytes read so far */
+	uint8_t ahead[BLOCK]; /* of them, n_ahead are still to be taken */
+	size_t n_ahead;
+	struct carried layers;
 	struct bundle_list blobs;
 	size_t next;  /* of blobs */
 	char *stage;  /* directory in CACHE/tmp for what is good so far */
@@ -31,7 +36,11 @@ struct reader {
 /* Up to n bytes; fewer only at the end of the file. */
 static int take(struct reader *r, void *to, size_t n, size_t *got, struct err *err)
 {
-	for (*got = 0; *got < n;) {
+	*got = r->n_ahead < n ? r->n_ahead : n;
+	memcpy(to, r->ahead, *got);
+	memmove(r->ahead, r->ahead + *got, r->n_ahead - *got);
+	r->n_ahead -= *got;
+	while (*got < n) {
 		ssize_t k = read(r->fd, (uint8_t *)to + *got, n - *got);
 		if (k < 0 && errno == EINTR)
 			continue;
@@ -95,8 +104,8 @@ static int wrong_header(const struct reader *r, const uint8_t *block, const stru
 		return err_set(err, ERR_VERIFY, "%s is missing", r->where);
 	if (want && strcmp(raw, want->name) == 0) {
 		if (header_size(block, &size) && size != want->size)
-			return err_set(err, ERR_VERIFY, "%s: %ju bytes, the lock says %ju", r->where, (uintmax_t)size,
-				(uintmax_t)want->size);
+			return err_set(err, ERR_VERIFY, "%s: %ju bytes, %s says %ju", r->where, (uintmax_t)size,
+				r->blobs.v[r->next].layer ? list_name : "the lock", (uintmax_t)want->size);
 		return err_set(err, ERR_VERIFY, "%s: its header is not as kiln writes it", r->where);
 	}
 	if (strcmp(raw, "lock") == 0)
@@ -108,7 +117,10 @@ static int wrong_header(const struct reader *r, const uint8_t *block, const stru
 			return err_set(err, ERR_VERIFY, "member \"%s\" stands in it twice", raw);
 		return err_set(err, ERR_VERIFY, "%s is missing, or not in its place", r->where);
 	}
-	return err_set(err, ERR_VERIFY, "member \"%s\": the lock does not name it", strbuf_cstr(&name));
+	if (strcmp(raw, "derived") == 0)
+		return err_set(err, ERR_VERIFY, "member \"derived\" stands in it twice, or not in its place");
+	return err_set(err, ERR_VERIFY, "member \"%s\": %s does not name it", strbuf_cstr(&name),
+		str_starts(raw, "steps/") ? list_name : "the lock");
 }
 
 /* The header of `m`, whose first block may be read already. */
@@ -154,6 +166,32 @@ static int read_lock(struct reader *r, struct lock *ret, struct err *err)
 	return 0;
 }
 
+/* The list of derived layers, if that is what follows the lock. */
+static int read_layers(struct reader *r, struct err *err)
+{
+	struct tar_member m = {.name = "derived", .type = '0', .mode = 0644};
+	size_t got;
+
+	r->where = list_name;
+	if (take(r, r->ahead, BLOCK, &got, err) < 0)
+		return -1;
+	if (got < BLOCK || memcmp(r->ahead, "derived", sizeof "derived") != 0) {
+		r->n_ahead = got;
+		r->have -= got;
+		return 0;
+	}
+	if (!header_size(r->ahead, &m.size))
+		return err_set(err, ERR_VERIFY, "%s: its header is not as kiln writes it", r->where);
+	if (m.size > CARRIED_MAX)
+		return err_set(err, ERR_VERIFY, "%s has %ju bytes, more than it may have", r->where, (uintmax_t)m.size);
+	if (read_header(r, &m, r->ahead, err) < 0)
+		return -1;
+	_cleanup_free_ char *text = xmalloc(m.size + 1);
+	if (need(r, text, m.size, err) < 0 || need_zeros(r, tar_padding(m.size), err) < 0)
+		return -1;
+	return carried_parse(text, m.size, &r->layers, err);
+}
+
 /* The blob's bytes: hashed, and written to `fd` unless that is -1. */
 static int read_content(
 	struct reader *r, const struct bundle_blob *b, int fd, struct progress_step *step, struct err *err)
@@ -179,6 +217,15 @@ static int read_content(
 	return strcmp(hex, b->hex) == 0 ? 0 : err_set(err, ERR_VERIFY, "%s: its SHA-256 is %s", r->where, hex);
 }
 
+static int open_staged(const struct reader *r, const struct bundle_blob *b, struct err *err)
+{
+	_cleanup_free_ char *dir = b->layer ? path_join(r->stage, b->layer->step) : xstrdup(r->stage);
+	_cleanup_free_ char *path = path_join(dir, b->layer ? "layer.tar" : b->hex);
+	int fd = path_mkdirs(dir, err) < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	return fd < 0 && !err->kind ? err_sys(err, errno, "make %s", path) : fd;
+}
+
 static int read_blob(struct reader *r, struct progress_step *step, struct err *err)
 {
 	const struct bundle_blob *b = &r->blobs.v[r->next];
@@ -189,12 +236,11 @@ static int read_blob(struct reader *r, struct progress_step *step, struct err *e
 	r->where = where;
 	if (read_header(r, &m, NULL, err) < 0)
 		return -1;
-	if (r->cache && !cache_has(r->cache, b->hex, b->size)) {
-		_cleanup_free_ char *path = path_join(r->stage, b->hex);
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (r->cache && (b->layer ? b->layer->wanted : !cache_has(r->cache, b->hex, b->size))) {
+		fd = open_staged(r, b, err);
 		if (fd < 0)
-			return err_sys(err, errno, "make %s", path);
-		r->staged[r->next] = true;
+			return -1;
+		r->staged[r->next] = !b->layer;
 	}
 	if (read_content(r, b, fd, step, err) < 0 || need_zeros(r, tar_padding(b->size), err) < 0)
 		return -1;
@@ -219,9 +265,11 @@ static int read_end(struct reader *r, struct err *err)
 	return got ? err_set(err, ERR_VERIFY, "something follows its end") : 0;
 }
 
-/* The whole bundle was good: what it brought gets its names. */
+/* The whole bundle was good: what it brought gets its names. The layers first, which may still turn out to be none. */
 static int adopt(const struct reader *r, struct err *err)
 {
+	if (carried_take(&r->layers, r->stage, r->cache, err) < 0)
+		return -1;
 	for (size_t i = 0; i < r->blobs.n; i++) {
 		if (!r->staged[i])
 			continue;
@@ -262,26 +310,34 @@ static void reader_release(struct reader *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	bundle_list_release(&r->blobs);
+	carried_release(&r->layers);
 	free(r->stage);
 	free(r->staged);
 	free(r->chunk);
 }
 
-int bundle_read(
-	const char *path, const struct cache *c, const struct bundle_judge *judge, struct lock *ret, struct err *err)
+int bundle_read(const char *path, struct cache *c, const struct bundle_judge *judge, struct lock *ret,
+	struct carried *ret_layers, struct err *err)
 {
 	struct reader r = {.fd = open(path, O_RDONLY | O_CLOEXEC), .path = path, .cache = c};
 	_cleanup_lock_ struct lock lock = {0};
 
 	if (r.fd < 0)
 		return err_sys(err, errno, "open %s", path);
-	int done = read_lock(&r, &lock, err) < 0 || bundle_list(&lock, &r.blobs, err) < 0 ? -1 : 0;
+	int done = read_lock(&r, &lock, err) < 0 || read_layers(&r, err) < 0 ||
+				   bundle_list(&lock, &r.layers, &r.blobs, err) < 0
+			   ? -1
+			   : 0;
 	bool broken = done < 0;
 	if (done == 0 && judge)
-		done = judge->judge(judge->arg, &lock, err);
+		done = judge->judge(judge->arg, &lock, &r.layers, err);
 	if (done == 0) {
 		done = read_blobs(&r, err);
 		broken = done < 0;
+	}
+	if (done == 0) {
+		*ret_layers = r.layers;
+		r.layers = (struct carried){0};
 	}
 	reader_release(&r);
 	if (done < 0) {

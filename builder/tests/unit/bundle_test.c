@@ -48,8 +48,8 @@ static int setup(void **state)
 		if (cache_add_bytes(full, texts[i], strlen(texts[i]), hex[i], &err) < 0)
 			return -1;
 	_cleanup_free_ char *text = lock_of(hex[0], strlen(texts[0]), hex[1], strlen(texts[1]));
-	if (lock_parse(text, strlen(text), "lock", &lock, &err) < 0 || bundle_list(&lock, &blobs, &err) < 0 ||
-		bundle_write(&lock, full, scratch_path("good"), &err) < 0 ||
+	if (lock_parse(text, strlen(text), "lock", &lock, &err) < 0 || bundle_list(&lock, NULL, &blobs, &err) < 0 ||
+		bundle_write(&lock, NULL, full, scratch_path("good"), &err) < 0 ||
 		!(whole = path_read(scratch_path("good"), 1 << 20, &size, &err))) {
 		fprintf(stderr, "%s\n", err.msg);
 		return -1;
@@ -86,12 +86,13 @@ static int try(const void *data, size_t n, size_t *ret_taken, struct err *err)
 {
 	_cleanup_err_ struct err alone = ERR_INIT;
 	_cleanup_lock_ struct lock got = {0}, again = {0};
+	_cleanup_carried_ struct carried layers = {0}, same = {0};
 	struct cache *c = NULL;
 
 	assert_int_equal(path_write(scratch_path("try"), data, n, 0644, err), 0);
 	assert_int_equal(cache_open(scratch_path("empty"), NULL, &c, err), 0);
-	int r = bundle_read(scratch_path("try"), c, NULL, &got, err);
-	assert_int_equal(bundle_read(scratch_path("try"), NULL, NULL, &again, &alone), r);
+	int r = bundle_read(scratch_path("try"), c, NULL, &got, &layers, err);
+	assert_int_equal(bundle_read(scratch_path("try"), NULL, NULL, &again, &same, &alone), r);
 	if (r < 0)
 		assert_string_equal(alone.msg, err->msg);
 	*ret_taken = entries(scratch_path("empty/sha256"));
@@ -164,7 +165,7 @@ static void test_good(void **state)
 	(void)state;
 	assert_int_equal(try(whole, size, &taken, &err), 0);
 	assert_int_equal(taken, 2);
-	assert_int_equal(bundle_write(&lock, full, scratch_path("second"), &err), 0);
+	assert_int_equal(bundle_write(&lock, NULL, full, scratch_path("second"), &err), 0);
 	_cleanup_free_ char *second = path_read(scratch_path("second"), 1 << 20, &len, &err);
 	assert_int_equal(len, size);
 	assert_memory_equal(second, whole, size);
@@ -307,9 +308,10 @@ static void test_locks(void **state)
 	lock_refused(canonical, message);
 }
 
-static int no(void *arg, const struct lock *l, struct err *err)
+static int no(void *arg, const struct lock *l, struct carried *m, struct err *err)
 {
 	assert_int_equal(l->packages.n, 2);
+	assert_int_equal(m->n, 0);
 	return err_set(err, ERR_CONFIG, "%s", (const char *)arg);
 }
 
@@ -317,16 +319,17 @@ static void test_judge(void **state)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
 	_cleanup_lock_ struct lock got = {0};
+	_cleanup_carried_ struct carried layers = {0};
 	_cleanup_free_ char *want = xasprintf("%s: not that one", scratch_path("good"));
 	struct bundle_judge judge = {.judge = no, .arg = "not that one"};
 
 	(void)state;
-	assert_int_equal(bundle_read(scratch_path("good"), NULL, &judge, &got, &err), -1);
+	assert_int_equal(bundle_read(scratch_path("good"), NULL, &judge, &got, &layers, &err), -1);
 	assert_string_equal(err.msg, want);
 	assert_int_equal(err.kind, ERR_CONFIG);
 	assert_null(err.hint);
 	_cleanup_free_ char *none = xasprintf("open %s: No such file or directory", scratch_path("none"));
-	assert_int_equal(bundle_read(scratch_path("none"), NULL, NULL, &got, &err), -1);
+	assert_int_equal(bundle_read(scratch_path("none"), NULL, NULL, &got, &layers, &err), -1);
 	assert_string_equal(err.msg, none);
 }
 
@@ -342,13 +345,13 @@ static void test_write_refused(void **state)
 	(void)state;
 	assert_int_equal(cache_open(scratch_path("poor"), NULL, &c, &err), 0);
 	before = entries(dir);
-	assert_int_equal(bundle_write(&lock, c, scratch_path("never"), &err), -1);
+	assert_int_equal(bundle_write(&lock, NULL, c, scratch_path("never"), &err), -1);
 	assert_string_equal(err.msg, want);
 	_cleanup_free_ char *rotten = cache_blob_path(c, blobs.v[0].hex);
 	_cleanup_free_ char *text = xstrdup(contents[0]);
 	text[0] ^= 1;
 	assert_int_equal(path_write(rotten, text, strlen(text), 0644, &err), 0);
-	assert_int_equal(bundle_write(&lock, c, scratch_path("never"), &err), -1);
+	assert_int_equal(bundle_write(&lock, NULL, c, scratch_path("never"), &err), -1);
 	assert_string_equal(err.msg, want);
 	assert_int_equal(entries(dir), before);
 }

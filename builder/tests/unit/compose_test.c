@@ -246,7 +246,7 @@ static void links_to_directories_are_followed(void **state)
 	package("aa-links", "",
 		LIST(ROOT, DIR_("./opt/"), DIR_("./opt/real/"),
 			{.path = "./opt/alias", .type = AE_IFLNK, .text = "real"},
-			{.path = "./out", .type = AE_IFLNK, .text = "../../../../tmp"}));
+			{.path = "./out", .type = AE_IFLNK, .text = "../../../../canaries"}));
 	package("files", "",
 		LIST(ROOT, DIR_("./lib/"), DIR_("./lib/old/"), FILE_("./lib/old/file", "f"),
 			{.path = "./lib/kept", .type = AE_IFLNK, .text = "old"}, DIR_("./opt/"), DIR_("./opt/alias/"),
@@ -254,7 +254,6 @@ static void links_to_directories_are_followed(void **state)
 	package("bb-usr", "", LIST(ROOT, {.path = "./lib", .type = AE_IFLNK, .text = "usr/lib"}));
 	composed("merged", NULL, NULL);
 	inside("merged", NULL, look_merged);
-	assert_false(path_exists("/tmp/inside-only"));
 }
 
 static int look_layer(void *arg, struct err *err)

@@ -89,13 +89,13 @@ static void check_tree(const char *suffix)
 	char longname[201] = {0};
 
 	memset(longname, 'n', 200);
-	_cleanup_free_ char *deep = xasprintf("./usr/%s", longname);
+	_cleanup_free_ char *deep = xasprintf("./pool/%s", longname);
 	const struct deb_entry c[] = {ROOT, {.path = "./control", .type = AE_IFREG, .text = CONTROL},
 		{.path = "./postinst", .type = AE_IFREG, .text = "#!/bin/sh\n", .mode = 0755}};
-	const struct deb_entry d[] = {ROOT, {.path = "./usr/", .type = AE_IFDIR, .mode = 02755, .gid = 50},
-		{.path = "./usr/a", .type = AE_IFREG, .text = "alpha", .mode = 04755, .uid = 65534, .gid = 8},
-		{.path = "./usr/b", .type = 0, .text = "./usr/a"},
-		{.path = "./usr/l", .type = AE_IFLNK, .text = "../../etc/passwd"},
+	const struct deb_entry d[] = {ROOT, {.path = "./pool/", .type = AE_IFDIR, .mode = 02755, .gid = 50},
+		{.path = "./pool/a", .type = AE_IFREG, .text = "alpha", .mode = 04755, .uid = 65534, .gid = 8},
+		{.path = "./pool/b", .type = 0, .text = "./pool/a"},
+		{.path = "./pool/l", .type = AE_IFLNK, .text = "../../canary"},
 		{.path = deep, .type = AE_IFREG, .text = ""}};
 	deb_begin(&deb, "2.0\n");
 	deb_add_tar(&deb, control, c, ARRAY_SIZE(c));
@@ -106,7 +106,7 @@ static void check_tree(const char *suffix)
 		fail_msg("%s: %s", suffix, why);
 	_cleanup_free_ char *list = path_join(dir, "out/list"), *script = path_join(dir, "out/control/postinst");
 	_cleanup_free_ char *text = path_read(list, 4096, NULL, &e),
-			    *want = xasprintf("/.\n/usr\n/usr/a\n/usr/b\n/usr/l\n/usr/%s\n", longname);
+			    *want = xasprintf("/.\n/pool\n/pool/a\n/pool/b\n/pool/l\n/pool/%s\n", longname);
 	assert_string_equal(text, want);
 	struct stat st;
 	assert_int_equal(stat(script, &st), 0);
@@ -119,11 +119,11 @@ static int look(void *arg, struct err *err)
 	struct stat a, b, u, l;
 	char to[64];
 
-	if (chdir(arg) < 0 || lstat("out/data/usr/a", &a) < 0 || lstat("out/data/usr/b", &b) < 0 ||
-		lstat("out/data/usr", &u) < 0 || lstat("out/data/usr/l", &l) < 0)
+	if (chdir(arg) < 0 || lstat("out/data/pool/a", &a) < 0 || lstat("out/data/pool/b", &b) < 0 ||
+		lstat("out/data/pool", &u) < 0 || lstat("out/data/pool/l", &l) < 0)
 		return err_sys(err, errno, "look");
-	ssize_t n = readlink("out/data/usr/l", to, sizeof to);
-	if (n != 16 || strncmp(to, "../../etc/passwd", 16) != 0)
+	ssize_t n = readlink("out/data/pool/l", to, sizeof to);
+	if (n != 12 || strncmp(to, "../../canary", 12) != 0)
 		return err_set(err, ERR_TEST, "link");
 	if (a.st_ino != b.st_ino || a.st_uid != 65534 || a.st_gid != 8 || (a.st_mode & 07777) != 04755 ||
 		a.st_size != 5)
@@ -288,22 +288,23 @@ static void paths_stay_inside(void **state)
 
 	(void)state;
 	memset(longpart, 'p', 300);
-	refuse_data(LIST(ROOT, {.path = "/etc/passwd", .type = AE_IFREG, .text = "x"}),
-		"member \"/etc/passwd\": its path is absolute");
-	refuse_data(LIST(ROOT, {.path = "../outside", .type = AE_IFREG, .text = "x"}),
-		"member \"../outside\": its path has \"..\"");
-	refuse_data(LIST(ROOT, {.path = "./usr/../../outside", .type = AE_IFDIR}),
-		"member \"./usr/../../outside/\": its path has \"..\"");
-	refuse_data(LIST(ROOT, {.path = "./etc", .type = AE_IFLNK, .text = "/etc"},
-			    {.path = "./etc/passwd", .type = AE_IFREG}),
-		"member \"./etc/passwd\": a directory above it is a link or a file");
+	_cleanup_free_ char *canary = outside_text(CANARY), *canaries = outside_text(CANARIES),
+			    *absolute = outside_text("member \"" CANARY "\": its path is absolute");
+	refuse_data(LIST(ROOT, {.path = canary, .type = AE_IFREG, .text = "x"}), absolute);
+	refuse_data(LIST(ROOT, {.path = "../canary", .type = AE_IFREG, .text = "x"}),
+		"member \"../canary\": its path has \"..\"");
+	refuse_data(LIST(ROOT, {.path = "./pool/../../canary", .type = AE_IFDIR}),
+		"member \"./pool/../../canary/\": its path has \"..\"");
+	refuse_data(LIST(ROOT, {.path = "./up", .type = AE_IFLNK, .text = canaries},
+			    {.path = "./up/canary", .type = AE_IFREG}),
+		"member \"./up/canary\": a directory above it is a link or a file");
 	refuse_data(LIST(ROOT, {.path = "./a", .type = AE_IFLNK, .text = "."}, {.path = "./a/b", .type = AE_IFREG}),
 		"member \"./a/b\": a directory above it is a link or a file");
 	refuse_data(LIST(ROOT, {.path = "./a", .type = AE_IFREG, .text = "x"}, {.path = "./a/b", .type = AE_IFREG}),
 		"member \"./a/b\": a directory above it is a link or a file");
 	refuse_data(LIST(ROOT, {.path = "./two\nlines", .type = AE_IFREG}),
 		"member \"./two?lines\": its name has a line break");
-	refuse_data(LIST({.path = "./", .type = AE_IFLNK, .text = "/tmp"}),
+	refuse_data(LIST({.path = "./", .type = AE_IFLNK, .text = canaries}),
 		"member \"./\": it stands for the root and is no directory");
 	refuse_data(LIST(ROOT, {.path = longpart, .type = AE_IFREG}),
 		"member "
@@ -315,21 +316,23 @@ static void paths_stay_inside(void **state)
 
 static void only_files_directories_links(void **state)
 {
+	_cleanup_free_ char *canary = outside_text(CANARY), *canaries = outside_text(CANARIES);
+
 	(void)state;
-	refuse_data(LIST(ROOT, {.path = "./dev", .type = AE_IFCHR}), "member \"./dev\": it is a device");
+	refuse_data(LIST(ROOT, {.path = "./devices", .type = AE_IFCHR}), "member \"./devices\": it is a device");
 	refuse_data(LIST(ROOT, {.path = "./sda", .type = AE_IFBLK}), "member \"./sda\": it is a device");
 	refuse_data(LIST(ROOT, {.path = "./pipe", .type = AE_IFIFO}),
 		"member \"./pipe\": it is neither file, directory nor link");
-	refuse_data(LIST(ROOT, {.path = "./h", .type = 0, .text = "/etc/shadow"}),
+	refuse_data(LIST(ROOT, {.path = "./h", .type = 0, .text = canary}),
 		"member \"./h\": it is a hard link to what is not a file of the archive before it");
-	refuse_data(LIST(ROOT, {.path = "./h", .type = 0, .text = "../../../etc/shadow"}),
+	refuse_data(LIST(ROOT, {.path = "./h", .type = 0, .text = "../../../canary"}),
 		"member \"./h\": it is a hard link to what is not a file of the archive before it");
 	refuse_data(LIST(ROOT, {.path = "./h", .type = 0, .text = "./later"}, {.path = "./later", .type = AE_IFREG}),
 		"member \"./h\": it is a hard link to what is not a file of the archive before it");
-	refuse_data(LIST(ROOT, {.path = "./l", .type = AE_IFLNK, .text = "/etc"},
-			    {.path = "./h", .type = 0, .text = "./l/shadow"}),
+	refuse_data(LIST(ROOT, {.path = "./l", .type = AE_IFLNK, .text = canaries},
+			    {.path = "./h", .type = 0, .text = "./l/canary"}),
 		"member \"./h\": it is a hard link to what is not a file of the archive before it");
-	refuse_data(LIST(ROOT, {.path = "./l", .type = AE_IFLNK, .text = "/etc/shadow"},
+	refuse_data(LIST(ROOT, {.path = "./l", .type = AE_IFLNK, .text = canary},
 			    {.path = "./h", .type = 0, .text = "./l"}),
 		"member \"./h\": it is a hard link to what is not a file of the archive before it");
 	refuse_data(LIST(ROOT, {.path = "./f", .type = AE_IFREG, .uid = 65536}),
@@ -357,10 +360,12 @@ static void nothing_comes_twice(void **state)
 
 static void control_members_are_plain(void **state)
 {
+	_cleanup_free_ char *canary = outside_text(CANARY);
+
 	(void)state;
 	refuse_control(LIST(ROOT, {.path = "./sub/control", .type = AE_IFREG, .text = CONTROL}),
 		"member \"./sub/control\": control members are plain files");
-	refuse_control(LIST(ROOT, {.path = "./control", .type = AE_IFLNK, .text = "/etc/passwd"}),
+	refuse_control(LIST(ROOT, {.path = "./control", .type = AE_IFLNK, .text = canary}),
 		"member \"./control\": control members are plain files");
 	refuse_control(
 		LIST(ROOT, {.path = "./list", .type = AE_IFREG}), "member \"./list\": no name for a control member");

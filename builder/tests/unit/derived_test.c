@@ -32,10 +32,12 @@ static void below(struct strbuf *t)
 	static const unsigned char caps[20] = {1, 0, 0, 2, 0, 4};
 	static const struct xattr cap[] = {{(char *)"security.capability", (void *)caps, sizeof caps}};
 
-	up_lines(t,
-		"d etc\nf etc/gone=x\nf etc/kept=x\nf srv/a=x\nf srv/deep/b=x\nf var/lib/x=x\nd opt\nf opt/o=x\nl lib "
-		"-> usr/lib\nf usr/lib/so=so\nl out -> ../../..\nl host -> /etc\nf same=x\nl alias -> opt");
-	up_member(t, &(struct tar_member){.name = "home", .type = '5', .mode = 02750, .uid = 7, .gid = 8, .mtime = 5},
+	up_lines(t, "d conf\nf conf/gone=x\nf conf/kept=x\nf serve/a=x\nf serve/deep/b=x\nf data/lib/x=x\nd extra\nf "
+		    "extra/o=x\n"
+		    "l libs -> pool/libs\nf pool/libs/so=so\nl out -> ../../..\nl host -> " CANARIES
+		    "\nf same=x\nl alias -> extra\nl up -> ../..\nl file -> " CANARY
+		    "\nd deep\nl deep/up -> ../../../canaries");
+	up_member(t, &(struct tar_member){.name = "house", .type = '5', .mode = 02750, .uid = 7, .gid = 8, .mtime = 5},
 		"");
 	up_member(t,
 		&(struct tar_member){
@@ -47,17 +49,19 @@ static void below(struct strbuf *t)
 /* Whiteouts of what is there and is not, below a link that the other layer has; marks; links before their target. */
 static void above(struct strbuf *t)
 {
-	up_lines(t, "f etc/.wh.gone\nf never/.wh.there\nf out/.wh.etc\nf host/passwd=mine\nf srv/new=n\nf "
-		    "srv/.wh..wh..opq\nf .wh.var\nf var/new=v\nf opt=file\nf same=again\nf home/user/f=f\nf "
-		    "lib/mine=m\nh early "
-		    "-> late\nf late=late\np fifo");
-	up_member(t, &(struct tar_member){.name = "dev/null", .type = '3', .mode = 0666, .major = 1, .minor = 3}, "");
+	up_lines(t,
+		"f conf/.wh.gone\nf never/.wh.there\nf out/.wh.canaries\nf out/.wh.canary\nf host/canary=mine\n"
+		"f host/.wh..wh..opq\nf up/canary=mine\nf up/new=mine\nf file=mine\nf deep/up/.wh.canary\n"
+		"f deep/up/.wh..wh..opq\nf serve/new=n\nf serve/.wh..wh..opq\nf .wh.data\nf data/new=v\n"
+		"f extra=file\nf same=again\nf house/user/f=f\nf libs/mine=m\nh early -> late\nf late=late\np fifo");
+	up_member(
+		t, &(struct tar_member){.name = "devices/null", .type = '3', .mode = 0666, .major = 1, .minor = 3}, "");
 	up_end(t);
 }
 
 static void bare(struct strbuf *t)
 {
-	up_lines(t, "d etc\nf etc/only=x\nf .wh..wh..opq");
+	up_lines(t, "d conf\nf conf/only=x\nf .wh..wh..opq");
 	up_end(t);
 }
 
@@ -119,7 +123,7 @@ static void unpacked_layers_are_what_containers_see(void **state)
 	listed = three.to;
 	assert_int_equal(stream_make(list_tree, scratch_path("three.tar"), &e), 0);
 	_cleanup_free_ char *text = stream_list(scratch_path("three.tar"));
-	assert_int_equal(strncmp(text, "040755 0:0 0 etc/\n100644 0:0 0 1 etc/only\n    x\nsha256 ", 54), 0);
+	assert_int_equal(strncmp(text, "040755 0:0 0 conf/\n100644 0:0 0 1 conf/only\n    x\nsha256 ", 56), 0);
 	for (size_t i = 0; i < 3; i++)
 		up_layer_release(&l[i]);
 }
@@ -207,8 +211,9 @@ static void users_of_a_tree(void **state)
 
 static void placed_files_are_a_layer(void **state)
 {
-	struct file_spec v[] = {{.path = "/opt/made/here/text", .text = "t", .owner = "3", .group = "4", .mode = 0600},
-		{.path = "/opt/o", .text = "other"}};
+	struct file_spec v[] = {
+		{.path = "/extra/made/here/text", .text = "t", .owner = "3", .group = "4", .mode = 0600},
+		{.path = "/extra/o", .text = "other"}};
 	struct file_list files = {v, ARRAY_SIZE(v)};
 	struct change_job job = {
 		.base = scratch_path("base"), .dir = scratch_path("job"), .files = &files, .epoch = EPOCH};
@@ -226,16 +231,16 @@ static void placed_files_are_a_layer(void **state)
 		fail_msg("%s", e.msg);
 	_cleanup_free_ char *text = stream_list(scratch_path("layer.tar"));
 	*strstr(text, "sha256") = '\0';
-	assert_string_equal(text, "040755 0:0 1700000000 opt/\n"
-				  "040755 0:0 1700000000 opt/made/\n"
-				  "040755 0:0 1700000000 opt/made/here/\n"
-				  "100600 3:4 1700000000 1 opt/made/here/text\n    t\n"
-				  "100644 0:0 1700000000 5 opt/o\n    other\n");
+	assert_string_equal(text, "040755 0:0 1700000000 extra/\n"
+				  "040755 0:0 1700000000 extra/made/\n"
+				  "040755 0:0 1700000000 extra/made/here/\n"
+				  "100600 3:4 1700000000 1 extra/made/here/text\n    t\n"
+				  "100644 0:0 1700000000 5 extra/o\n    other\n");
 	v[1].path = "/alias/x";
 	job.dir = scratch_path("job2");
 	assert_int_equal(path_mkdirs(job.dir, &e), 0);
 	assert_int_equal(change_tree(&job, &link), -1);
-	assert_string_equal(link.msg, "file /alias/x: /alias is a link in the image, to /opt");
+	assert_string_equal(link.msg, "file /alias/x: /alias is a link in the image, to /extra");
 	up_layer_release(&l);
 }
 

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "oci/layout.h"
+#include "outside.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -15,29 +16,23 @@
 #include <cmocka.h>
 
 #define OCI "application/vnd.oci.image."
-static char *dir;
 static struct cache *cache;
 
 static int setup(void **state)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
 
 	(void)state;
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-layout-", &err);
-	return dir && chdir(dir) == 0 && cache_open("cache", NULL, &cache, &err) == 0 ? 0 : -1;
+	return outside_begin("kiln-layout-") && chdir(outside_work) == 0 && cache_open("cache", NULL, &cache, &err) == 0
+		       ? 0
+		       : -1;
 }
 
 static int teardown(void **state)
 {
-	_cleanup_err_ struct err err = ERR_INIT;
-	int r = chdir("/");
-
 	(void)state;
 	cache_close(cache);
-	r |= path_remove(dir, &err);
-	free(dir);
-	return r;
+	return chdir("/") | outside_end(path_remove);
 }
 
 static void put(const char *path, const void *data, size_t n)
@@ -120,6 +115,23 @@ static size_t entries(const char *path)
 	return n - 2;
 }
 
+/* Whatever came before the fault is what its name says. */
+static void kept_is_verified(void)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	DIR *d = opendir("cache/sha256");
+
+	for (const struct dirent *e; (e = readdir(d));) {
+		_cleanup_free_ char *path = path_join("cache/sha256", e->d_name);
+		char hex[HASH_HEX];
+		if (*e->d_name == '.')
+			continue;
+		assert_int_equal(hash_file(path, hex, &err), 0);
+		assert_string_equal(e->d_name, hex);
+	}
+	closedir(d);
+}
+
 static void works(const char *path, bool archive, const char *name)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
@@ -131,12 +143,16 @@ static void works(const char *path, bool archive, const char *name)
 static void refused(const char *path, bool archive, const char *name, const char *message)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
+	size_t parts = entries("cache"), beside = entries(".");
 
 	assert_int_equal(path_remove("cache/sha256", &err), 0);
 	assert_int_equal(path_mkdirs("cache/sha256", &err), 0);
 	assert_int_equal(try(path, archive, name, &err), -1);
 	assert_string_equal(err.msg, message);
 	assert_int_equal(entries("cache/tmp"), 0);
+	assert_int_equal(entries("cache"), parts);
+	assert_int_equal(entries("."), beside);
+	kept_is_verified();
 }
 
 static void test_layouts(void **state)
@@ -156,10 +172,10 @@ static void test_layouts(void **state)
 	put_text("lay/index.json", "{\"schemaVersion\":2,\"manifests\":[]}");
 	refused("lay", false, NULL, "image x: it has no image; there is: nothing");
 	put_text("lay/index.json", "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" OCI
-				   "manifest.v1+json\",\"digest\":\"sha256:../../../../etc/passwd\",\"size\":1}]}");
+				   "manifest.v1+json\",\"digest\":\"sha256:../../../../canary\",\"size\":1}]}");
 	refused("lay", false, NULL,
 		"image x: index.json: digest: expected sha256: and 64 hex digits, found "
-		"\"sha256:../../../../etc/passwd\"");
+		"\"sha256:../../../../canary\"");
 }
 
 static void test_tampered(void **state)
@@ -184,7 +200,7 @@ static void test_tampered(void **state)
 	refused("lay", false, NULL, gone);
 	/* A link in it is not followed, wherever it leads. */
 	put_text("outside", "layer");
-	_cleanup_free_ char *outside = xasprintf("%s/outside", dir);
+	_cleanup_free_ char *outside = xasprintf("%s/outside", outside_work);
 	assert_int_equal(symlink(outside, path), 0);
 	_cleanup_free_ char *link = xasprintf("image x: lay/%s: Too many levels of symbolic links", path + 4);
 	refused("lay", false, NULL, link);
@@ -239,6 +255,7 @@ static void finish(const char *path)
 
 static void docker(const char *manifest)
 {
+	_cleanup_free_ char *canary = outside_text(CANARY), *text = outside_text(manifest);
 	char hex[HASH_HEX];
 
 	hash_bytes("layer", 5, hex);
@@ -250,10 +267,11 @@ static void docker(const char *manifest)
 	member("a/layer.tar", "layer");
 	header("b/layer.tar", '2', "../a/layer.tar", 0);
 	header("c/layer.tar", '2', "../c/layer.tar", 0);
-	header("d/layer.tar", '2', "/etc/passwd", 0);
+	header("d/layer.tar", '2', canary, 0);
 	header("e/layer.tar", '1', "a/layer.tar", 0);
 	member("f/layer.tar", "other");
-	member("manifest.json", manifest);
+	member("../canary", "layer");
+	member("manifest.json", text);
 	finish("docker.tar");
 }
 
@@ -274,8 +292,14 @@ static void test_docker_archives(void **state)
 	refused("docker.tar", true, NULL, "image x: manifest.json: docker.tar: it has no c/layer.tar");
 	docker("[" IMAGE("d/layer.tar", "") "]");
 	refused("docker.tar", true, NULL, "image x: manifest.json: docker.tar: it has no d/layer.tar");
-	docker("[" IMAGE("../../etc/passwd", "") "]");
-	refused("docker.tar", true, NULL, "image x: manifest.json: docker.tar: it has no ../../etc/passwd");
+	docker("[" IMAGE("../../canary", "") "]");
+	refused("docker.tar", true, NULL, "image x: manifest.json: docker.tar: it has no ../../canary");
+	/* Names of members are no names of files. */
+	docker("[" IMAGE("../canary", "") "]");
+	works("docker.tar", true, NULL);
+	docker("[" IMAGE(CANARY, "") "]");
+	_cleanup_free_ char *none = outside_text("image x: manifest.json: docker.tar: it has no " CANARY);
+	refused("docker.tar", true, NULL, none);
 	docker("[" IMAGE("a\\u001b[2J", "") "]");
 	refused("docker.tar", true, NULL, "image x: manifest.json: Layers: entry 1: expected the name of a file");
 	docker("[" IMAGE("a/layer.tar", "\"x:1\"") "," IMAGE("a/layer.tar", "\"y:1\"") "]");
@@ -318,7 +342,8 @@ static void test_archives(void **state)
 	refused("cut.tar", true, NULL,
 		"cut.tar: the archive is damaged: Truncated input file (needed 100352 bytes, only 0 available)");
 	/* A link called like an index does not lead out. */
-	header("oci-layout", '2', "/etc/hostname", 0);
+	_cleanup_free_ char *canary = outside_text(CANARY);
+	header("oci-layout", '2', canary, 0);
 	finish("link.tar");
 	refused("link.tar", true, NULL, "image x: link.tar: it has no oci-layout");
 }

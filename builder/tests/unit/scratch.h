@@ -1,10 +1,11 @@
 /*
  * One scratch directory for a test program, or for each test: `dir`, made by scratch_setup, removed with all owners by
- * scratch_teardown (cmocka fixtures).
+ * scratch_teardown (cmocka fixtures), which sees that nothing was done outside of it.
  */
 #pragma once
 #include "base/mem.h"
 #include "base/path.h"
+#include "outside.h"
 #include "tree/namespace.h"
 
 static char *dir;
@@ -12,27 +13,17 @@ static struct arena scratch_arena;
 
 static inline int scratch_setup(void **state)
 {
-	_cleanup_err_ struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-test-", &e);
-	if (!dir)
-		fprintf(stderr, "%s\n", e.msg);
+	dir = outside_begin("kiln-test-");
 	return dir ? 0 : -1;
 }
 
 static inline int scratch_teardown(void **state)
 {
-	_cleanup_err_ struct err e = ERR_INIT;
-	int r = ns_remove(dir, &e);
-
 	(void)state;
-	if (r < 0)
-		fprintf(stderr, "%s\n", e.msg);
-	free(steal(dir));
+	dir = NULL;
 	arena_release(&scratch_arena);
-	return r;
+	return outside_end(ns_remove);
 }
 
 /* A path in it, good until the end of the fixture. */

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/vec.h"
 #include "oci/store.h"
+#include "outside.h"
 #include "tree/tar.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -17,19 +18,14 @@ static char *up_dir;
 static inline int up_setup(void **state)
 {
 	(void)state;
-	struct err e = ERR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	up_dir = path_tempdir(tmp ? tmp : "/tmp", "kiln-upstream-", &e);
+	up_dir = outside_begin("kiln-upstream-");
 	return up_dir ? 0 : -1;
 }
 
 static inline int up_teardown(void **state)
 {
 	(void)state;
-	struct err e = ERR_INIT;
-	int r = path_remove(up_dir, &e);
-	free(up_dir);
-	return r;
+	return outside_end(path_remove);
 }
 
 static inline void up_member(struct strbuf *tar, const struct tar_member *m, const void *data)
@@ -40,10 +36,11 @@ static inline void up_member(struct strbuf *tar, const struct tar_member *m, con
 	strbuf_add(tar, zeros, tar_padding(m->size));
 }
 
-/* "TYPE NAME[ -> LINK | =TEXT]", one per line; TYPE is f d l(symbolic) h(hard) c b (device 8:1) or p. */
+/* "TYPE NAME[ -> LINK | =TEXT]", one per line; TYPE is f d l(symbolic) h(hard) c b (device 8:1) or p. CANARY and
+ * CANARIES are replaced (outside_text). */
 static inline void up_lines(struct strbuf *tar, const char *lines)
 {
-	_cleanup_free_ char *copy = xstrdup(lines);
+	_cleanup_free_ char *copy = outside_text(lines);
 	for (char *line = copy, *next; line && *line; line = next) {
 		next = strchr(line, '\n');
 		if (next)

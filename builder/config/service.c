@@ -76,10 +76,17 @@ static const struct field reload_fields[] = {
 	FIELD(struct reload_def, exec, STRS),
 	FIELD_END,
 };
+static const struct field running_fields[] = {
+	FIELD(struct running_def, http, SCALAR, .required = true),
+	FIELD(struct running_def, list, STR, .required = true),
+	FIELD(struct running_def, name, STR, .required = true),
+	FIELD_END,
+};
 static const struct field serves_fields[] = {
 	FIELD(struct serves_def, path, SCALAR, .required = true),
 	FIELD(struct serves_def, loaded, SCALAR),
 	FIELD(struct serves_def, overhead, SCALAR),
+	FIELD_SUB(struct serves_def, running, PTR, struct running_def, running_fields),
 	FIELD_SELF(struct serves_def, self),
 	FIELD_END,
 };

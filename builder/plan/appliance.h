@@ -153,9 +153,11 @@ struct container {
 	struct health health;
 	uint64_t memory; /* bytes; 0: none stated */
 	struct {
-		const char *path;  /* the appliance's models are seen here; NULL: nowhere */
-		uint64_t loaded;   /* as many are in its memory at once; 0: all */
-		uint64_t overhead; /* of each, besides its weights and a fifth */
+		const char *path;			 /* the appliance's models are seen here; NULL: nowhere */
+		uint64_t loaded;			 /* as many are in its memory at once; 0: all */
+		uint64_t overhead;			 /* of each, besides its weights and a fifth */
+		struct health running;			 /* where it tells which are in memory; no kind: nowhere */
+		const char *running_list, *running_name; /* JSON pointers in the answer: the list, a member's name */
 	} models;
 	struct str_list capabilities; /* kept; all others are dropped */
 	struct kv_list sysctl, ulimits;

@@ -171,7 +171,17 @@ static int set_models(const struct scope *s, const struct container_def *d, stru
 		(m->loaded && eval_number(s, m->loaded, "loaded", 0, UINT32_MAX, &c->models.loaded, err) < 0) ||
 		(m->overhead && eval_size(s, m->overhead, "overhead", &c->models.overhead, err) < 0))
 		return -1;
-	return c->models.path[0] == '/' ? 0 : bind_expected(m->path, "models", "an absolute path", err);
+	if (c->models.path[0] != '/')
+		return bind_expected(m->path, "models", "an absolute path", err);
+	const char *at;
+	if (!m->running)
+		return 0;
+	c->models.running.kind = HEALTH_HTTP;
+	c->models.running_list = m->running->list;
+	c->models.running_name = m->running->name;
+	return eval_known(s, m->running->http, "http", &at, err) < 0
+		       ? -1
+		       : http_target(m->running->http, "http", at, &c->models.running, s->pl->arena, err);
 }
 
 static void set_after(const struct scope *s, const struct container_def *d, struct container *c)

@@ -128,6 +128,8 @@ static int containers(const struct appliance *a, const struct wire_facts *f, jso
 			set(o, "aliases", strings(&c->aliases));
 		set_u64(o, "memory", c->memory ? c->memory + container_models(a, c) : 0);
 		set(o, "health", health(&c->health));
+		if (c->models.running_list)
+			set(o, "models", wire_models_asked(c));
 		set(o, "env", env(c));
 		set(o, "reload", reload(c));
 		set(o, "files", rendered);
@@ -324,20 +326,6 @@ static json_t *links(const struct appliance *a)
 	return list;
 }
 
-static json_t *models(const struct appliance *a)
-{
-	json_t *list = json_array();
-	for (size_t i = 0; i < a->models.n; i++) {
-		const struct model *m = &a->models.v[i];
-		json_t *o = json_object();
-		set_str(o, "name", m->show);
-		set_u64(o, "bytes", m->weights);
-		set_str(o, "digest", m->digest);
-		json_array_append_new(list, o);
-	}
-	return list;
-}
-
 /* What kiln-agent keeps copies of. */
 static json_t *backup(const struct appliance *a)
 {
@@ -383,7 +371,7 @@ int wire_machine(const struct appliance *a, const struct wire_facts *f, struct w
 	set(m, "publish", published(a));
 	set(m, "egress", out);
 	set(m, "links", links(a));
-	set(m, "models", models(a));
+	set(m, "models", wire_models(a));
 	if (a->saves.service)
 		set(m, "backup", backup(a));
 	if (a->gpu)

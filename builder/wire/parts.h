@@ -22,6 +22,9 @@ bool wire_env_is_rendered(const struct kv *e);
 int wire_machine(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err);
 /* "gpu" of the machine file; the appliance has one. The caller owns it. */
 json_t *wire_gpu(const struct appliance *a);
+/* "models" of the machine file, and of a container that has `models.running`. The caller owns them. */
+json_t *wire_models(const struct appliance *a);
+json_t *wire_models_asked(const struct container *c);
 int wire_quadlet(const struct appliance *a, const struct container *c, struct wire_files *w, struct err *err);
 /* Start order of provision graphs, and what belongs to which target. */
 int wire_units(const struct appliance *a, struct wire_files *w, struct err *err);

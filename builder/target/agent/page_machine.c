@@ -54,8 +54,13 @@ static void gpu(const json_t *status, struct strbuf *out)
 		strbuf_adds(out, "<h3>Language models in the image</h3><ul>");
 	for (size_t i = 0; i < json_array_size(models); i++) {
 		const json_t *m = json_array_get(models, i);
-		html_addf(out, "<li><b>%s</b> %s<br><span class=\"soft\">%s</span></li>", json_text(m, "name"),
-			str_bytes(num_of(m, "bytes")), json_text(m, "digest"));
+		const json_t *loaded = json_object_get(m, "loaded");
+		html_addf(out, "<li><b>%s</b> %s%s<br><span class=\"soft\">%s</span></li>", json_text(m, "name"),
+			str_bytes(num_of(m, "bytes")),
+			json_is_true(loaded)	? ", in memory"
+			: json_is_false(loaded) ? ", not in memory"
+						: "",
+			json_text(m, "digest"));
 	}
 	if (json_array_size(models))
 		strbuf_adds(out, "</ul>");

@@ -122,10 +122,11 @@ struct publisher {
 
 static void details(struct publisher *p, json_t *status)
 {
-	static const char *const keys[] = {"certificates", "refusals", "boot", "overlap"};
+	static const char *const keys[] = {"certificates", "refusals", "boot", "overlap", "models"};
 	if (!p->details || agent_ms() - p->details_ms > DETAILS_MS || !str_eq(p->state, json_text(status, "state"))) {
 		_cleanup_json_ json_t *whole = json_deep_copy(status);
 		status_details(p->a, whole);
+		status_models(p->a, whole);
 		json_decref(p->details);
 		p->details = json_object();
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
@@ -169,8 +170,8 @@ static int tick(struct publisher *p, struct err *err)
 	p->essence = steal(now);
 	p->written_ms = agent_ms();
 	_cleanup_json_ json_t *logs = publish_logs(p->a, status, journal);
-	details(p, status);
 	publish_open(p->a, status);
+	details(p, status);
 	return put(p, "logs.json", logs, err) < 0 ? -1 : put(p, "status.json", status, err);
 }
 

@@ -28,6 +28,7 @@ static int follow(const struct agent *a, bool secrets, struct err *err)
 			_cleanup_strbuf_ struct strbuf table = STRBUF_INIT;
 			status_details(a, status);
 			status_host(a, status);
+			status_models(a, status);
 			status_text(status, &table);
 			if (put(strbuf_cstr(&table), err) < 0)
 				return -1;
@@ -49,6 +50,7 @@ int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 	_cleanup_json_ json_t *status = status_core(a);
 	status_details(a, status);
 	status_host(a, status);
+	status_models(a, status);
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--json"))
 			json = true;

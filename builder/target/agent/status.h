@@ -8,6 +8,8 @@ json_t *status_core(const struct agent *a) __attribute__((returns_nonnull));
 void status_details(const struct agent *a, json_t *status);
 /* Adds kernel and memory of the machine, images of containers, language models, and links to the sites. */
 void status_host(const struct agent *a, json_t *status);
+/* Of the models in it, whether they are in memory: "loaded", where who serves them says so. It asks them. */
+void status_models(const struct agent *a, json_t *status);
 /* {"size", "available"} by the text of /proc/meminfo; null when it does not say. */
 json_t *status_meminfo(const char *meminfo) __attribute__((returns_nonnull));
 /* Adds what is counted by walking and listing: bytes under storage and volumes, listening sockets, memory. */

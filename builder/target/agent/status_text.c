@@ -140,8 +140,8 @@ static void model_rows(const json_t *status, struct strbuf *out)
 		strbuf_adds(out, "language models\n");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *m = json_array_get(list, i);
-		strbuf_addf(out, "  %-37s %.12s  %s\n", json_text(m, "name"), json_text(m, "digest"),
-			str_bytes(num_of(m, "bytes")));
+		strbuf_addf(out, "  %-37s %.12s  %s%s\n", json_text(m, "name"), json_text(m, "digest"),
+			str_bytes(num_of(m, "bytes")), json_is_true(json_object_get(m, "loaded")) ? ", in memory" : "");
 	}
 }
 

@@ -80,6 +80,8 @@ static void test_ollama(void **state)
 	_cleanup_json_ json_t *j = json_loads(file(&w, "/usr/lib/kiln/machine.json"), 0, NULL);
 	json_t *c = json_array_get(json_object_get(j, "containers"), 0);
 	assert_true(json_integer_value(json_object_get(c, "memory")) == 11005853696);
+	_cleanup_free_ char *asked = json_compact(json_object_get(c, "models"));
+	assert_string_equal(asked, "{\"list\":\"/models\",\"name\":\"/name\",\"path\":\"/api/ps\",\"port\":11434}");
 	_cleanup_free_ char *models = json_compact(json_object_get(j, "models"));
 	assert_string_equal(models, "[{\"bytes\":5368709120,\"digest\":\"ab12\",\"name\":\"large:latest\"},"
 				    "{\"bytes\":2684354560,\"name\":\"middle:latest\"},"

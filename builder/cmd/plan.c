@@ -54,13 +54,11 @@ static json_t *contents(const struct lock *l)
 }
 
 /* Sizes of root and store: as an earlier build left them in the cache, else at least what the lock's packages take. */
-static struct image_sizes image_sizes(const struct appliance *a, const struct lock *l)
+static struct image_sizes image_sizes(const struct appliance *a, const struct lock *l, struct cache *cache)
 {
 	_cleanup_err_ struct err ignored = ERR_INIT; /* nothing is known, then */
-	_cleanup_cache_ struct cache *cache = NULL;
 	struct image_sizes built = {0};
-	if (cache_is_there(cmd_globals.cache) && cache_open(cmd_globals.cache, ns_remove, &cache, &ignored) == 0 &&
-		build_sizes(a, l, cache, &built, &ignored) == 0 && built.root)
+	if (cache && build_sizes(a, l, cache, &built, &ignored) == 0 && built.root)
 		return built;
 	return lock_image_sizes(l);
 }
@@ -73,10 +71,13 @@ static int count_disk(struct appliance *a, json_t **trees, struct image_sizes *s
 	_cleanup_free_ char *path = lock_path(a->beside);
 	if (lock_read(path, &l, &ignored) < 0 || !lock_fits(&l, a))
 		return 0;
-	if (lock_weigh(&l, a, err) < 0)
+	_cleanup_cache_ struct cache *cache = NULL;
+	if (!cache_is_there(cmd_globals.cache) || cache_open(cmd_globals.cache, ns_remove, &cache, &ignored) < 0)
+		cache = NULL;
+	if (lock_weigh(&l, cache, a, err) < 0)
 		return -1;
 	*trees = contents(&l);
-	*sizes = image_sizes(a, &l);
+	*sizes = image_sizes(a, &l, cache);
 	return appliance_disk(a, sizes, &a->disk_needed, err);
 }
 

@@ -87,6 +87,8 @@ static const struct field serves_fields[] = {
 	FIELD(struct serves_def, loaded, SCALAR),
 	FIELD(struct serves_def, overhead, SCALAR),
 	FIELD_SUB(struct serves_def, running, PTR, struct running_def, running_fields),
+	FIELD(struct serves_def, context, SCALAR),
+	FIELD(struct serves_def, parallel, SCALAR),
 	FIELD_SELF(struct serves_def, self),
 	FIELD_END,
 };

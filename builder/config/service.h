@@ -78,10 +78,13 @@ struct running_def {		  /* who tells which models are in memory */
 	const struct ynode *http; /* PORT/PATH: there, in JSON ... */
 	const char *list, *name;  /* ... this is the list, and of each member this its name: JSON pointers */
 };
-struct serves_def {		      /* the models of the profile, in Ollama's layout */
-	const struct ynode *path;     /* where the container finds them */
-	const struct ynode *loaded;   /* how many it has in memory at once, or NULL: all */
-	const struct ynode *overhead; /* what each takes there besides its weights and a fifth, or NULL: nothing */
+struct serves_def {		    /* the models of the profile, in Ollama's layout */
+	const struct ynode *path;   /* where the container finds them */
+	const struct ynode *loaded; /* how many it has in memory at once, or NULL: all */
+	const struct ynode
+		*overhead; /* what each takes there besides its weights, a fifth and its context, or NULL: nothing */
+	const struct ynode *context;  /* tokens that each sees at once, or NULL: not counted */
+	const struct ynode *parallel; /* requests that each answers at once, or NULL: one */
 	struct running_def *running;  /* or NULL */
 	const struct ynode *self;
 };

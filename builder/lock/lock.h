@@ -134,7 +134,10 @@ int lock_fetch_models(const struct lock *l, const struct appliance *a, struct ca
 	const struct download_opts *opts, struct err *err);
 const struct lock_model *lock_model(const struct lock *l, const char *name); /* NULL when there is none */
 uint64_t lock_models_size(const struct lock *l);			     /* in the store */
-/* Tell the appliance which models these are and how large; ERR_CONFIG when they do not fit its machine. */
-int lock_weigh(const struct lock *l, struct appliance *a, struct err *err);
+/*
+ * Tell the appliance which models these are, how large and, of those that the cache has (it may be NULL), what their
+ * contexts take; ERR_CONFIG when they do not fit its machine.
+ */
+int lock_weigh(const struct lock *l, const struct cache *c, struct appliance *a, struct err *err);
 /* Download the packages that the cache lacks. opts may be NULL. */
 int lock_fetch(const struct lock *l, struct cache *c, const struct download_opts *opts, struct err *err);

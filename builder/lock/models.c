@@ -1,4 +1,5 @@
 /* Models: pinned in the lock, fetched into the cache, weighed. */
+#include "base/path.h"
 #include "base/progress.h"
 #include "config/modelname.h"
 #include "lock/client.h"
@@ -123,16 +124,41 @@ uint64_t lock_models_size(const struct lock *l)
 	return n;
 }
 
-int lock_weigh(const struct lock *l, struct appliance *a, struct err *err)
+/* What is in its blobs, where the cache has them: of several with weights the first is the model. */
+static void look_into(const struct model_pin *p, const struct cache *c, struct model *m)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+
+	for (size_t i = 0; i < p->n_layers; i++) {
+		const struct blob_ref *b = &p->layers[i];
+		if (!cache_has(c, b->digest, b->size))
+			continue;
+		_cleanup_free_ char *path = cache_blob_path(c, b->digest);
+		if (!m->head && strcmp(b->type, MODEL_TYPE "model") == 0)
+			model_head(m, path);
+		if (strcmp(b->type, MODEL_TYPE "params") != 0)
+			continue;
+		_cleanup_free_ char *text = path_read(path, DOCUMENT_MAX, NULL, &ignored);
+		if (text)
+			model_context(m, text, strlen(text));
+	}
+}
+
+int lock_weigh(const struct lock *l, const struct cache *c, struct appliance *a, struct err *err)
 {
 	struct models_need need;
 
-	for (size_t i = 0; i < a->models.n; i++)
-		for (size_t k = 0; k < l->models.n; k++)
-			if (strcmp(l->models.v[k].name, a->models.v[i].name) == 0) {
-				a->models.v[i].size = size_of(l, k);
-				a->models.v[i].weights = model_weights(&l->models.v[k].pin);
-				a->models.v[i].digest = arena_strdup(&a->arena, l->models.v[k].pin.manifest.digest);
-			}
+	for (size_t i = 0; i < a->models.n; i++) {
+		struct model *m = &a->models.v[i];
+		for (size_t k = 0; k < l->models.n; k++) {
+			if (strcmp(l->models.v[k].name, m->name) != 0)
+				continue;
+			m->size = size_of(l, k);
+			m->weights = model_weights(&l->models.v[k].pin);
+			m->digest = arena_strdup(&a->arena, l->models.v[k].pin.manifest.digest);
+			if (c)
+				look_into(&l->models.v[k].pin, c, m);
+		}
+	}
 	return appliance_models(a, &need, err);
 }

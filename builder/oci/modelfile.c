@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/progress.h"
-#include "oci/gguf.h"
+#include "config/gguf.h"
 
 static int add_text(struct cache *c, const char *type, const char *text, size_t len, struct arena *arena,
 	struct blob_ref *ret, struct err *err)

@@ -119,6 +119,11 @@ struct model {
 	/* Bytes; 0: not known yet. Of a file they are known when it is there, of others from the lock (lock_weigh). */
 	uint64_t size, weights;
 	const char *digest; /* of its manifest, bare hexadecimal; NULL: not known yet */
+	/* Once its head was read, of a file or of what is in the cache: bytes for a token of context (config/gguf.h).
+	 */
+	bool head;
+	uint64_t token;
+	uint64_t context; /* tokens that its own parameters say (num_ctx); 0: as many as who serves it */
 };
 
 /* One running container: one instance. */
@@ -153,10 +158,11 @@ struct container {
 	struct health health;
 	uint64_t memory; /* bytes; 0: none stated */
 	struct {
-		const char *path;			 /* the appliance's models are seen here; NULL: nowhere */
-		uint64_t loaded;			 /* as many are in its memory at once; 0: all */
-		uint64_t overhead;			 /* of each, besides its weights and a fifth */
-		struct health running;			 /* where it tells which are in memory; no kind: nowhere */
+		const char *path;	    /* the appliance's models are seen here; NULL: nowhere */
+		uint64_t loaded;	    /* as many are in its memory at once; 0: all */
+		uint64_t overhead;	    /* of each, besides its weights, a fifth and its context */
+		uint64_t context, parallel; /* tokens, and requests at once, each with so many; 0: not counted */
+		struct health running;	    /* where it tells which are in memory; no kind: nowhere */
 		const char *running_list, *running_name; /* JSON pointers in the answer: the list, a member's name */
 	} models;
 	struct str_list capabilities; /* kept; all others are dropped */
@@ -345,10 +351,15 @@ int appliance_disk(const struct appliance *a, const struct image_sizes *sizes, u
  */
 struct models_need {
 	uint64_t store, memory;
-	size_t unknown; /* models whose size only the lock can tell */
+	uint64_t context; /* of the memory, what contexts take */
+	size_t unknown;	  /* models whose size only the lock can tell */
+	size_t headless;  /* models whose context is not known before they are fetched */
 };
 int appliance_models(const struct appliance *a, struct models_need *ret, struct err *err);
-/* The part of one container: the weights of the largest models that it has loaded at once, and what comes with them. */
+/* What weights and parameters (JSON) say of the memory for a context; nothing, when they cannot be read. */
+void model_head(struct model *m, const char *weights_path);
+void model_context(struct model *m, const char *parameters, size_t len);
+/* The part of one container: the largest models that it has loaded at once, their weights and what comes with them. */
 uint64_t container_models(const struct appliance *a, const struct container *c);
 const struct container *appliance_container(const struct appliance *a, const char *name);
 /* Appends the address in the containers' network with this last number. */

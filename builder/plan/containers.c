@@ -169,8 +169,12 @@ static int set_models(const struct scope *s, const struct container_def *d, stru
 		return 0;
 	if (eval_known(s, m->path, "models", &c->models.path, err) < 0 ||
 		(m->loaded && eval_number(s, m->loaded, "loaded", 0, UINT32_MAX, &c->models.loaded, err) < 0) ||
-		(m->overhead && eval_size(s, m->overhead, "overhead", &c->models.overhead, err) < 0))
+		(m->overhead && eval_size(s, m->overhead, "overhead", &c->models.overhead, err) < 0) ||
+		(m->context && eval_number(s, m->context, "context", 0, UINT32_MAX, &c->models.context, err) < 0) ||
+		(m->parallel && eval_number(s, m->parallel, "parallel", 1, UINT32_MAX, &c->models.parallel, err) < 0))
 		return -1;
+	if (!m->parallel)
+		c->models.parallel = 1;
 	if (c->models.path[0] != '/')
 		return bind_expected(m->path, "models", "an absolute path", err);
 	const char *at;

@@ -219,11 +219,16 @@ static void print_models(const struct appliance *a, struct strbuf *b)
 		size_t n = c->models.loaded && c->models.loaded < a->models.n ? (size_t)c->models.loaded : a->models.n;
 		uint64_t memory = container_models(a, c);
 		strbuf_addf(b, "  %s has %zu of them loaded at once: ", c->name, n);
-		if (memory)
-			strbuf_addf(b, "%s%s of memory, of the machine or its GPU\n",
-				models_need(a).unknown ? "at least " : "", str_bytes(memory));
-		else
+		struct models_need need = models_need(a);
+		if (!memory) {
 			strbuf_adds(b, "how much memory is known after `kiln lock`\n");
+			continue;
+		}
+		strbuf_addf(b, "%s%s of memory, of the machine or its GPU",
+			need.unknown || need.headless ? "at least " : "", str_bytes(memory));
+		if (need.context)
+			strbuf_addf(b, ", %s of it for their context", str_bytes(need.context));
+		strbuf_adds(b, need.headless ? ", the rest of that known after `kiln fetch`\n" : "\n");
 	}
 }
 
@@ -240,6 +245,8 @@ char *explain_appliance(const struct appliance *a, const struct image_sizes *siz
 	print_models(a, &b);
 	strbuf_adds(&b, "\nbudget\n");
 	print_needed(&b, "memory", a->memory_needed + models_need(a).memory, a->machine_memory);
+	if (models_need(a).unknown)
+		strbuf_adds(&b, ", and models whose size is known after `kiln lock`");
 	strbuf_addc(&b, '\n');
 	print_disk(a, sizes, &b);
 	return strbuf_steal(&b);

@@ -131,6 +131,7 @@ static json_t *model_json(const struct model *m)
 	set_string(j, "from", m->source);
 	json_object_set_new(j, "size", m->size ? bytes(m->size) : json_null());
 	json_object_set_new(j, "weights", m->weights ? bytes(m->weights) : json_null());
+	json_object_set_new(j, "token", m->head ? bytes(m->token) : json_null());
 	return j;
 }
 
@@ -143,7 +144,9 @@ static json_t *budget_json(const struct appliance *a)
 	json_object_set_new(j, "memory", bytes(a->memory_needed + models.memory));
 	if (a->models.n)
 		json_object_set_new(j, "models",
-			json_pack("{s:o, s:o}", "memory", bytes(models.memory), "store", bytes(models.store)));
+			json_pack("{s:o, s:o, s:o, s:I, s:I}", "memory", bytes(models.memory), "store",
+				bytes(models.store), "context", bytes(models.context), "unknown",
+				(json_int_t)models.unknown, "unread", (json_int_t)models.headless));
 	json_object_set_new(j, "disk", bytes(a->disk_needed));
 	json_object_set_new(m, "memory", bytes(a->machine_memory));
 	json_object_set_new(m, "disk", bytes(a->machine_disk));

@@ -1,6 +1,7 @@
 /* `models:` of the profile, who serves them, and what they take. */
 #include "base/json.h"
 #include "base/path.h"
+#include "config/gguf.h"
 #include "config/modelname.h"
 #include "plan/planner.h"
 #include <strings.h>
@@ -72,9 +73,35 @@ static int local_model(struct planner *pl, const struct model_def *d, struct mod
 	m->source = arena_printf(pl->arena, "file:%s", d->file->text);
 	m->template = d->template ? d->template->text : NULL;
 	m->system = d->system ? d->system->text : NULL;
-	if (stat(m->file, &st) == 0 && S_ISREG(st.st_mode))
+	if (m->parameters)
+		model_context(m, m->parameters, strlen(m->parameters));
+	if (stat(m->file, &st) == 0 && S_ISREG(st.st_mode)) {
 		m->size = m->weights = (uint64_t)st.st_size;
+		model_head(m, m->file);
+	}
 	return 0;
+}
+
+void model_head(struct model *m, const char *path)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT; /* whoever locks it is told */
+	struct arena mem = {0};
+	struct gguf g;
+
+	if (gguf_read(path, &mem, &g, &ignored) == 0) {
+		m->head = true;
+		m->token = g.token;
+	}
+	arena_release(&mem);
+}
+
+void model_context(struct model *m, const char *parameters, size_t len)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_json_ json_t *j = json_parse(parameters, len, "", &ignored);
+	json_int_t n = json_integer_value(json_object_get(j, "num_ctx"));
+
+	m->context = n > 0 ? (uint64_t)n : 0;
 }
 
 static int add_model(struct planner *pl, const struct model_def *d, struct err *err)
@@ -196,21 +223,52 @@ static void add(uint64_t *total, uint64_t n)
 		*total = INT64_MAX;
 }
 
+/* What a model takes in the memory of a container. */
+struct load {
+	const struct model *m;
+	uint64_t context, all; /* bytes */
+};
+
 static int larger_first(const void *a, const void *b)
 {
-	uint64_t x = ((const struct model *)a)->weights, y = ((const struct model *)b)->weights;
+	const struct load *x = a, *y = b;
 
-	return x == y ? by_name(a, b) : x < y ? 1 : -1;
+	return x->all == y->all ? by_name(x->m, y->m) : x->all < y->all ? 1 : -1;
 }
 
-static struct model *by_weight(const struct appliance *a)
+static void multiply(uint64_t *n, uint64_t by)
 {
-	struct model *v = xcalloc(a->models.n + 1, sizeof *v);
+	if (__builtin_mul_overflow(*n, by, n) || *n > INT64_MAX)
+		*n = INT64_MAX;
+}
 
-	if (a->models.n) {
-		memcpy(v, a->models.v, a->models.n * sizeof *v);
-		qsort(v, a->models.n, sizeof *v, larger_first);
+static struct load load_of(const struct container *c, const struct model *m)
+{
+	struct load l = {.m = m};
+
+	if (!m->weights)
+		return l;
+	if (c->models.context) {
+		l.context = m->token;
+		multiply(&l.context, m->context ? m->context : c->models.context);
+		multiply(&l.context, c->models.parallel);
 	}
+	add(&l.all, m->weights);
+	add(&l.all, m->weights / 5);
+	add(&l.all, l.context);
+	add(&l.all, c->models.overhead);
+	return l;
+}
+
+/* The largest first; the caller frees it. */
+static struct load *loads(const struct appliance *a, const struct container *c)
+{
+	struct load *v = xcalloc(a->models.n + 1, sizeof *v);
+
+	for (size_t i = 0; i < a->models.n; i++)
+		v[i] = load_of(c, &a->models.v[i]);
+	if (a->models.n)
+		qsort(v, a->models.n, sizeof *v, larger_first);
 	return v;
 }
 
@@ -219,42 +277,52 @@ static size_t at_once(const struct appliance *a, const struct container *c)
 	return c->models.loaded && c->models.loaded < a->models.n ? (size_t)c->models.loaded : a->models.n;
 }
 
-uint64_t container_models(const struct appliance *a, const struct container *c)
+static uint64_t take(const struct appliance *a, const struct container *c, uint64_t *context)
 {
 	uint64_t total = 0;
 
 	if (!c->models.path)
 		return 0;
-	_cleanup_free_ struct model *v = by_weight(a);
+	_cleanup_free_ struct load *v = loads(a, c);
 	for (size_t i = 0; i < at_once(a, c); i++) {
-		if (!v[i].weights)
-			continue;
-		add(&total, v[i].weights);
-		add(&total, v[i].weights / 5);
-		add(&total, c->models.overhead);
+		add(&total, v[i].all);
+		add(context, v[i].context);
 	}
 	return total;
+}
+
+uint64_t container_models(const struct appliance *a, const struct container *c)
+{
+	uint64_t context = 0;
+
+	return take(a, c, &context);
 }
 
 /* Memory of the machine too small. The place is that of the list; the sizes of the largest are the hint. */
 static int memory_err(const struct appliance *a, const struct models_need *n, struct err *err)
 {
-	_cleanup_free_ struct model *v = by_weight(a);
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, sum = STRBUF_INIT;
+	const struct container *c = NULL;
 	size_t most = 0;
 
 	for (size_t i = 0; i < a->containers.n; i++)
-		if (a->containers.v[i].models.path && at_once(a, &a->containers.v[i]) > most)
-			most = at_once(a, &a->containers.v[i]);
-	for (size_t i = 0; i < 3 && i < a->models.n && v[i].weights; i++)
-		strbuf_addf(&b, "%s%s %s", i ? ", " : "", v[i].show, str_bytes(v[i].weights));
+		if (a->containers.v[i].models.path && at_once(a, &a->containers.v[i]) > most) {
+			c = &a->containers.v[i];
+			most = at_once(a, c);
+		}
+	_cleanup_free_ struct load *v = c ? loads(a, c) : NULL;
+	for (size_t i = 0; v && i < 3 && i < a->models.n && v[i].m->weights; i++) {
+		strbuf_addf(&b, "%s%s %s", i ? ", " : "", v[i].m->show, str_bytes(v[i].m->weights));
+		if (v[i].context)
+			strbuf_addf(&b, " and %s for its context", str_bytes(v[i].context));
+	}
 	strbuf_adds(&sum, str_bytes(n->memory + a->memory_needed));
 	err_set(err, ERR_CONFIG,
 		"%s: models: memory: %s are needed, %s of it for %zu model%s at once; the machine has %s", a->models_at,
 		strbuf_cstr(&sum), str_bytes(n->memory), most, most == 1 ? "" : "s", str_bytes(a->machine_memory));
 	return err_hint(err,
-		"weights: %s; name fewer or smaller ones, have fewer loaded at once, or give the machine more",
-		strbuf_cstr(&b));
+		"weights: %s; name fewer or smaller ones, have fewer loaded at once%s, or give the machine more",
+		strbuf_cstr(&b), n->context ? ", a shorter context" : "");
 }
 
 int appliance_models(const struct appliance *a, struct models_need *ret, struct err *err)
@@ -266,8 +334,12 @@ int appliance_models(const struct appliance *a, struct models_need *ret, struct 
 		add(&ret->store, a->models.v[i].size);
 		ret->unknown += !a->models.v[i].weights;
 	}
-	for (size_t i = 0; i < a->containers.n; i++)
-		add(&ret->memory, container_models(a, &a->containers.v[i]));
+	for (size_t i = 0; i < a->containers.n; i++) {
+		const struct container *c = &a->containers.v[i];
+		add(&ret->memory, take(a, c, &ret->context));
+		for (size_t k = 0; c->models.context && k < a->models.n; k++)
+			ret->headless += a->models.v[k].weights && !a->models.v[k].head;
+	}
 	add(&memory, ret->memory);
 	if (a->machine_memory && memory > a->machine_memory)
 		return memory_err(a, ret, err);

@@ -33,7 +33,7 @@ static int find_lock(const struct appliance *a, struct cache *c, bool offline, s
 
 int inputs_lock(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
 {
-	return find_lock(a, c, offline, ret, err) < 0 ? -1 : lock_weigh(ret, a, err);
+	return find_lock(a, c, offline, ret, err) < 0 ? -1 : lock_weigh(ret, c, a, err);
 }
 
 int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
@@ -43,7 +43,9 @@ int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock
 	struct download_opts opts = {.offline = offline};
 	if (lock_fetch(ret, c, &opts, err) < 0 || lock_fetch_images(ret, a, c, &opts, err) < 0)
 		return -1;
-	return lock_fetch_models(ret, a, c, &opts, err);
+	if (lock_fetch_models(ret, a, c, &opts, err) < 0)
+		return -1;
+	return ret->models.n ? lock_weigh(ret, c, a, err) : 0;
 }
 
 struct beside {
@@ -105,7 +107,7 @@ int inputs_from(struct appliance *a, struct cache *c, const char *bundle, struct
 	int r = read_bundle(&b, bundle, ret, err);
 
 	strvec_release(&b.apart);
-	if (r < 0 || lock_weigh(ret, a, err) < 0)
+	if (r < 0 || lock_weigh(ret, c, a, err) < 0)
 		return -1;
 	return b.same ? 0 : lock_write(path, ret, err);
 }

@@ -3,8 +3,8 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "config/gguf.h"
 #include "config/modelname.h"
-#include "oci/gguf.h"
 #include "oci/model.h"
 #include <sys/mman.h>
 #include <unistd.h>

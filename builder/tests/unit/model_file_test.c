@@ -2,7 +2,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "oci/gguf.h"
+#include "config/gguf.h"
 #include "oci/modelfile.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,6 +116,83 @@ static void test_gguf(void **state)
 		assert_int_equal(cut.kind, ERR_VERIFY);
 	}
 	arena_release(&arena);
+}
+
+static void add_number(struct strbuf *b, const char *key, uint32_t v)
+{
+	add_text(b, key);
+	add_u32(b, 4);
+	add_u32(b, v);
+}
+
+/* Bytes for a token of context by a head with these pairs behind the architecture. */
+static uint64_t token(struct strbuf *pairs, uint64_t n)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct arena arena = {0};
+	struct gguf g;
+
+	add_head(&b, 3, 0, n + 1);
+	add_architecture(&b, "llama");
+	strbuf_add(&b, strbuf_cstr(pairs), pairs->len);
+	if (gguf_read(gguf_file(&b), &arena, &g, &err) < 0)
+		fail_msg("%s", err.msg);
+	arena_release(&arena);
+	strbuf_release(pairs);
+	*pairs = STRBUF_INIT;
+	return g.token;
+}
+
+/* 2 bytes for each number of the keys and values, in all layers. */
+static void test_context(void **state)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	(void)state;
+	assert_true(token(&b, 0) == 0);
+	/* 16 layers, 8 of 32 heads for keys and values, each of 2048 / 32. */
+	add_number(&b, "llama.block_count", 16);
+	add_number(&b, "llama.embedding_length", 2048);
+	add_number(&b, "llama.attention.head_count", 32);
+	add_number(&b, "llama.attention.head_count_kv", 8);
+	assert_true(token(&b, 4) == 2 * 16 * 8 * (64 + 64));
+	/* As many as heads, where nothing else is said; lengths of their own count. */
+	add_number(&b, "llama.attention.key_length", 256);
+	add_number(&b, "llama.attention.value_length", 128);
+	add_number(&b, "llama.block_count", 3);
+	add_number(&b, "llama.attention.head_count", 4);
+	assert_true(token(&b, 4) == 2 * 3 * 4 * (256 + 128));
+	/* A list has a number for each layer: some have none. */
+	add_number(&b, "llama.attention.key_length", 64);
+	add_number(&b, "llama.attention.value_length", 64);
+	add_number(&b, "llama.block_count", 3);
+	add_text(&b, "llama.attention.head_count_kv");
+	add_u32(&b, 9);
+	add_u32(&b, 5);
+	add_u64(&b, 3);
+	add_u32(&b, 8);
+	add_u32(&b, 0);
+	add_u32(&b, 2);
+	assert_true(token(&b, 4) == 2 * (8 + 0 + 2) * (64 + 64));
+	/* Another architecture's, a model within the model, other types: passed over. */
+	add_number(&b, "clip.block_count", 16);
+	add_number(&b, "llama.vision.attention.head_count", 16);
+	add_number(&b, "llama.attention.key_length", 64);
+	add_text(&b, "llama.attention.head_count");
+	add_u32(&b, 8);
+	add_text(&b, "many");
+	add_text(&b, "llama.attention.value_length");
+	add_u32(&b, 9);
+	add_u32(&b, 8);
+	add_u64(&b, 1);
+	add_text(&b, "many");
+	assert_true(token(&b, 5) == 0);
+	/* More than any machine has is that much and no less. */
+	add_number(&b, "llama.block_count", UINT32_MAX);
+	add_number(&b, "llama.attention.head_count", UINT32_MAX);
+	add_number(&b, "llama.attention.key_length", UINT32_MAX);
+	assert_true(token(&b, 3) == INT64_MAX);
 }
 
 static void bad_gguf(struct strbuf *b, const char *want)
@@ -282,6 +359,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_gguf, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_context, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_gguf, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_store, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_no_gguf, scratch_setup, scratch_teardown),

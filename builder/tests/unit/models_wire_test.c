@@ -61,12 +61,13 @@ static void test_ollama(void **state)
 	static struct blob_ref layer = {.digest = "aa", .size = 5 * GIB, .type = "application/vnd.ollama.image.model"};
 	static struct lock_model large = {.name = "registry.ollama.ai/library/large:latest",
 		.pin = {.manifest = {.digest = "ab12"}, .config = {.digest = "cd"}, .layers = &layer, .n_layers = 1}};
-	assert_int_equal(lock_weigh(&(struct lock){.models = {.v = &large, .n = 1}}, a, &err), 0);
+	assert_int_equal(lock_weigh(&(struct lock){.models = {.v = &large, .n = 1}}, NULL, a, &err), 0);
 	a->models.v[1].weights = 2 * GIB + 512 * MIB;
 	a->models.v[2].weights = GIB;
 	struct models_need need;
 	assert_int_equal(appliance_models(a, &need, &err), 0);
 	assert_true(need.memory == 9 * GIB + GIB); /* 7.5, a fifth of it, and 2 times 512 MiB */
+	assert_true(need.context == 0 && need.headless == 3);
 	assert_int_equal(wire_make(a, &facts, &w, &err), 0);
 	const char *unit = file(&w, "/usr/share/containers/systemd/ollama.container");
 	has(unit, "Volume=/usr/lib/kiln/store/data/models:/models:ro");
@@ -86,6 +87,26 @@ static void test_ollama(void **state)
 	assert_string_equal(models, "[{\"bytes\":5368709120,\"digest\":\"ab12\",\"name\":\"large:latest\"},"
 				    "{\"bytes\":2684354560,\"name\":\"middle:latest\"},"
 				    "{\"bytes\":1073741824,\"name\":\"small:latest\"}]");
+	/*
+	 * With their heads: 8192 tokens for each of two requests; one has a number of its own, and is now the second
+	 * largest.
+	 */
+	a->containers.v[0].models.parallel = 2;
+	for (size_t i = 0; i < 3; i++)
+		a->models.v[i].head = true;
+	a->models.v[0].token = 64 << 10;
+	a->models.v[2].token = 1 << 20;
+	a->models.v[2].context = 2048;
+	assert_int_equal(appliance_models(a, &need, &err), 0);
+	assert_true(need.context == GIB + 4 * GIB && need.headless == 0);
+	assert_true(need.memory == 6 * GIB + (GIB + GIB / 5) + 5 * GIB + GIB);
+	a->machine_memory = 12 * GIB;
+	assert_int_equal(appliance_models(a, &need, &err), -1);
+	assert_string_equal(err.msg, "p.yaml:4:9: models: memory: 13.7 GiB are needed, 13.2 GiB of it for 2 models at "
+				     "once; the machine has 12.0 GiB");
+	assert_string_equal(err.hint, "weights: large:latest 5.0 GiB and 1.0 GiB for its context, small:latest 1.0 GiB "
+				      "and 4.0 GiB for its context, middle:latest 2.5 GiB; name fewer or smaller ones, "
+				      "have fewer loaded at once, a shorter context, or give the machine more");
 	appliance_free(a);
 }
 

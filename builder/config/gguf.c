@@ -1,4 +1,4 @@
-#include "oci/gguf.h"
+#include "config/gguf.h"
 #include "base/str.h"
 #include <endian.h>
 #include <errno.h>
@@ -49,11 +49,25 @@ static const char *const quantisations[] = {
 	[38] = "MXFP4_MOE",
 };
 
+/* What says how much a token of context takes, behind the name of the architecture (ggml's docs/gguf.md). */
+enum shape { LAYERS, WIDTH, HEADS, KV_HEADS, KEY, VALUE, SHAPES };
+static const char *const shapes[SHAPES] = {
+	[LAYERS] = "block_count",
+	[WIDTH] = "embedding_length",
+	[HEADS] = "attention.head_count",
+	[KV_HEADS] = "attention.head_count_kv",
+	[KEY] = "attention.key_length",
+	[VALUE] = "attention.value_length",
+};
+
 struct reader {
 	FILE *f;
 	uint64_t at, size; /* bytes read, of the file */
 	struct arena *arena;
 	struct gguf g;
+	uint64_t shape[SHAPES];	      /* 0: not there; of a list by layer the sum */
+	bool by_layer[SHAPES];	      /* it was such a list */
+	const char *of_shape[SHAPES]; /* the architecture that its key named */
 };
 
 static int need(struct reader *r, void *to, uint64_t n, struct err *err)
@@ -99,6 +113,22 @@ static int need_text(struct reader *r, char **ret, struct err *err)
 	return need(r, *ret, n, err);
 }
 
+static int skip(struct reader *r, uint32_t type, unsigned depth, struct err *err);
+
+static int skip_items(struct reader *r, uint32_t type, uint64_t n, unsigned depth, struct err *err)
+{
+	if (type < TYPES && width[type]) {
+		if (n > r->size / width[type])
+			return err_set(err, ERR_VERIFY, "truncated: it ends in its head");
+		return need(r, NULL, n * width[type], err);
+	}
+	/* Each text or list takes 8 bytes at least, so a large count ends with the file. */
+	for (uint64_t i = 0; i < n; i++)
+		if (skip(r, type, depth + 1, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int skip(struct reader *r, uint32_t type, unsigned depth, struct err *err)
 {
 	uint64_t n;
@@ -111,16 +141,7 @@ static int skip(struct reader *r, uint32_t type, unsigned depth, struct err *err
 		return need(r, NULL, width[type], err);
 	if (need_u32(r, &type, err) < 0 || need_u64(r, &n, err) < 0)
 		return -1;
-	if (type < TYPES && width[type]) {
-		if (n > r->size / width[type])
-			return err_set(err, ERR_VERIFY, "truncated: it ends in its head");
-		return need(r, NULL, n * width[type], err);
-	}
-	/* Each text or list takes 8 bytes at least, so a large count ends with the file. */
-	for (uint64_t i = 0; i < n; i++)
-		if (skip(r, type, depth + 1, err) < 0)
-			return -1;
-	return 0;
+	return skip_items(r, type, n, depth, err);
 }
 
 static int read_architecture(struct reader *r, struct err *err)
@@ -136,6 +157,85 @@ static int read_architecture(struct reader *r, struct err *err)
 	return 0;
 }
 
+static int need_number(struct reader *r, uint32_t type, uint64_t *ret, struct err *err)
+{
+	uint32_t narrow = 0;
+
+	if (type == U64 || type == I64)
+		return need_u64(r, ret, err);
+	if (need_u32(r, &narrow, err) < 0)
+		return -1;
+	*ret = narrow;
+	return 0;
+}
+
+/* Sums that stop at the largest number, which no machine has. */
+static uint64_t times(uint64_t a, uint64_t b)
+{
+	return __builtin_mul_overflow(a, b, &a) || a > INT64_MAX ? INT64_MAX : a;
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+	return __builtin_add_overflow(a, b, &a) || a > INT64_MAX ? INT64_MAX : a;
+}
+
+/* A number, or one for each layer. Of other types it is passed over. */
+static int read_shape(struct reader *r, enum shape what, uint32_t type, const char *key, struct err *err)
+{
+	uint64_t n = 1, v, sum = 0;
+	uint32_t of = type;
+
+	if (type == ARRAY && (need_u32(r, &of, err) < 0 || need_u64(r, &n, err) < 0))
+		return -1;
+	if (of != U32 && of != I32 && of != U64 && of != I64) {
+		if (type != ARRAY)
+			return skip(r, type, 0, err);
+		return skip_items(r, of, n, 0, err);
+	}
+	for (uint64_t i = 0; i < n; i++)
+		if (need_number(r, of, &v, err) < 0)
+			return -1;
+		else
+			sum = plus(sum, v);
+	r->shape[what] = sum;
+	r->by_layer[what] = type == ARRAY;
+	r->of_shape[what] = arena_strndup(r->arena, key, strlen(key) - strlen(shapes[what]) - 1);
+	return 0;
+}
+
+/* The number of a shape when the key is that of one: ARCHITECTURE.NAME, and no model within the model. */
+static enum shape shape_of(const char *key)
+{
+	const char *dot = strchr(key, '.');
+
+	for (enum shape i = 0; dot && i < SHAPES; i++)
+		if (strcmp(dot + 1, shapes[i]) == 0)
+			return i;
+	return SHAPES;
+}
+
+static uint64_t shape(const struct reader *r, enum shape what)
+{
+	return r->of_shape[what] && strcmp(r->of_shape[what], r->g.architecture) == 0 ? r->shape[what] : 0;
+}
+
+/* Keys and values of one token, 2 bytes a number. */
+static uint64_t token_bytes(const struct reader *r)
+{
+	uint64_t layers = shape(r, LAYERS), heads = shape(r, KV_HEADS), key = shape(r, KEY), value = shape(r, VALUE);
+	uint64_t wide = shape(r, HEADS) && !r->by_layer[HEADS] ? shape(r, WIDTH) / shape(r, HEADS) : 0;
+	bool by_layer = heads && r->by_layer[KV_HEADS];
+
+	if (!heads) {
+		heads = shape(r, HEADS);
+		by_layer = r->by_layer[HEADS];
+	}
+	if (!by_layer)
+		heads = times(heads, layers);
+	return times(2, times(heads, plus(key ? key : wide, value ? value : wide)));
+}
+
 static int read_pair(struct reader *r, struct err *err)
 {
 	_cleanup_free_ char *key = NULL;
@@ -145,6 +245,9 @@ static int read_pair(struct reader *r, struct err *err)
 		return -1;
 	if (strcmp(key, "general.architecture") == 0 && type == STRING)
 		return read_architecture(r, err);
+	enum shape what = shape_of(key);
+	if (what != SHAPES)
+		return read_shape(r, what, type, key, err);
 	if (strcmp(key, "general.file_type") != 0 || type != U32)
 		return skip(r, type, 0, err);
 	if (need_u32(r, &number, err) < 0)
@@ -204,6 +307,7 @@ static int read_head(struct reader *r, struct err *err)
 		return err_set(err, ERR_VERIFY, "truncated: its last tensor begins after its end");
 	if (!r->g.architecture)
 		return err_set(err, ERR_VERIFY, "it does not say its general.architecture");
+	r->g.token = token_bytes(r);
 	return 0;
 }
 

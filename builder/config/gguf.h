@@ -13,6 +13,12 @@ struct gguf {
 	const char *quantisation; /* "F16", "Q4_K_M"; "unknown" where the file does not say, or says something new */
 	uint64_t parameters;	  /* of all tensors */
 	uint64_t size;		  /* of the file */
+	/*
+	 * Bytes that the keys and values of one token of context take in memory, in all layers, as numbers of 16 bits:
+	 * what llama.cpp, and Ollama with it, has if not told otherwise. Where some layers look back less far it is
+	 * more than they take. 0: the file does not say enough; at most INT64_MAX.
+	 */
+	uint64_t token;
 };
 /* Texts live in the arena. ERR_VERIFY, naming the file, for what is no such file. */
 int gguf_read(const char *path, struct arena *arena, struct gguf *ret, struct err *err);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A stand-in for Qdrant as far as its snapshots go, over TLS. Its collections are files of DIR/collections, and so are its
-snapshots, in DIR/snapshots. What it was asked is in DIR/log, METHOD PATH, with * for names of collections and snapshots.
+snapshots, in DIR/snapshots; DIR/vectors says of some what their vectors are. What it was asked is in DIR/log, METHOD PATH, with * for names of collections and snapshots.
 
 keep-qdrant.py DIR CERTIFICATE KEY     prints its port
 
@@ -87,6 +87,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = parts[1] if len(parts) > 1 else ""
         if call == "GET /collections":
             return self.result({"collections": [{"name": urllib.parse.unquote(n)} for n in os.listdir(os.path.join(DIR, "collections"))]})
+        if call == "GET /collections/*" and os.path.exists(path_of("vectors", name)):
+            return self.result({"status": "green", "config": {"params": {"vectors": json.loads(read(path_of("vectors", name)))}}})
         if call == "POST /collections/*/snapshots":
             made = b"snapshot of " + name.encode() + b"\n" + read(path_of("collections", name))
             snapshot = f"{name}-{hashlib.sha256(made).hexdigest()[:8]}.snapshot"

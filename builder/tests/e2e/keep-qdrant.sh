@@ -89,5 +89,16 @@ fails 'one without its last member fails' 'keep: the backup is cut: 4 collection
 check 'the whole one is brought back' loaded backup.tar
 same 'and is the same again' "$(cat before)" "$(held)"
 
+# What a claim is told of a collection that is there with other vectors.
+mkdir srv/vectors
+echo '{"size": 384, "distance": "Cosine"}' >srv/vectors/pages
+echo '{"text": {"size": 384, "distance": "Cosine"}}' >srv/vectors/named
+check 'vectors as they are claimed' keep check pages 384 Cosine
+there='there is one with vectors of 384 dimensions and Cosine, the claim says'
+fails 'of another size' "keep: collection pages: $there 512 and Cosine: claim another name, or delete it" keep check pages 512 Cosine
+fails 'of another distance' "keep: collection pages: $there 384 and Dot: claim another name, or delete it" keep check pages 384 Dot
+fails 'with names' 'keep: collection named: there is one with vectors of None dimensions and None, the claim says 384 and Cosine: claim another name, or delete it' keep check named 384 Cosine
+fails 'none there' 'keep: GET /collections/none: 404 {"status": {"error": "Not found"}, "time": 0.0}' keep check none 384 Cosine
+
 same 'what it asks is what is looked up in the API (schemas.sh)' "$(cat "$repo/builder/tests/schemas/qdrant.calls")" "$(sort -u srv/log)"
 same 'the stand-in had no fault of its own' '' "$(grep -v -e '^-*$' -e 'Exception occurred' -e '^Traceback' -e '^  ' -e 'ConnectionError: a request that was cut' -e 'SSL' server.log)"

@@ -54,7 +54,7 @@ def calls_of_client():
 
 def qdrant():
     models, calls = client_models(), calls_of_client()
-    steps = [s["http"] for p in generated("provision") if p["service"] == "qdrant" for s in p["steps"]]
+    steps = [s["http"] for p in generated("provision") if p["service"] == "qdrant" for s in p["steps"] if "http" in s]
     tell("there are steps that make collections", "" if steps else "none")
     for step in steps:
         call = f"{step['method']} {re.sub('^/collections/[^/]+$', '/collections/*', step['path'])}"
@@ -72,7 +72,8 @@ def qdrant():
         kept = file.read().splitlines()
     for call in kept:
         tell(f"{call} is a call of the API", "" if call in calls else f"not among {len(calls)}")
-    for model, fields in (("CollectionsResponse", ["collections"]), ("CollectionDescription", ["name"]), ("SnapshotDescription", ["name", "size"])):
+    for model, fields in (("CollectionsResponse", ["collections"]), ("CollectionDescription", ["name"]), ("SnapshotDescription", ["name", "size"]),
+                          ("CollectionInfo", ["config"]), ("CollectionConfig", ["params"]), ("CollectionParams", ["vectors"]), ("VectorParams", ["size", "distance"])):
         tell(f"{model} has {' and '.join(fields)}", sorted(set(fields) - set(getattr(models, model).model_fields)))
     tell("a snapshot may be what counts when one is brought back", "" if "snapshot" in {p.value for p in models.SnapshotPriority} else "no such priority")
 

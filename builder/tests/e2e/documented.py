@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+import alloy_syntax
+
 REPO, BUILD = sys.argv[1:3]
 SCHEMAS = f"{REPO}/builder/tests/schemas"
 
@@ -49,7 +51,6 @@ TYPES = {
     "address": lambda v: own("address to listen at", str(v), r"any|\d+\.\d+\.\d+\.\d+|[0-9a-f:]*:[0-9a-f:]*|localhost"),
     "path": lambda v: own("absolute path", str(v), r"/\S*"),
     "date": lambda v: own("date", str(v), r"\d{4}-\d\d-\d\d"),
-    "any": lambda v: True,
 }
 
 
@@ -67,7 +68,7 @@ def fits(value, kind, way):
 def walk(value, schema, way=""):
     """What a mapping has that the schema does not; `*` is any name, a list of one is a list of such."""
     if isinstance(schema, str):
-        return fits(value, schema, way)
+        return [] if schema == "any" else fits(value, schema, way)
     if isinstance(schema, list):
         if not isinstance(value, list):
             return [f"{way}: no list"]
@@ -173,7 +174,7 @@ def command(words, table):
         name, equals, value = word.partition("=")
         kind = table["options"].get(name)
         if kind is None:
-            wrong += [] if not word.startswith("-") and fits(word, table.get("words", "any"), "word") == [] else [f"{word}: no such option"]
+            wrong += [] if not word.startswith("-") and fits(word, table["words"], "word") == [] else [f"{word}: no such option"]
         elif kind == "switch":
             wrong += [f"{word}: takes nothing"] if equals else []
         else:
@@ -252,6 +253,8 @@ def look(check, read):
             return sections(words(text), check["keys"])
         if kind == "command":
             return command(json.loads(text), check["keys"])
+        if kind == "alloy":
+            return alloy_syntax.complaints(text, check["keys"])
         raise ValueError(f"as: {kind}?")
     except (ValueError, KeyError, StopIteration) as error:
         return [f"{type(error).__name__} {error}"]
@@ -276,6 +279,7 @@ def of_table(path):
         if check["as"] == "properties":
             check["keys"] = [[p, dict(pair for name in k for pair in shared[name].items()) if isinstance(k, list) else k] for p, k in check["keys"]]
         what = f"{table['system']}: {check.get('file') or check['as']} of {check['container']}"
+        first = None
         for number, profile in enumerate(check.get("profiles", table["profiles"])):
             machine = Machine.of(profile)
             if check["container"] not in machine.containers:
@@ -284,11 +288,12 @@ def of_table(path):
             image = machine.containers[check["container"]]["image"]
             tell(f"{what}: the table is for its image", "" if image == check["image"] else f"{image}, and the table was looked up for {check['image']}: look it up again")
             read = reader(machine, check)
+            first = first or read
             tell(f"{what} has documented settings only{f', {number + 1}' if number else ''}", look(check, read))
         for right, wrong, says in check["misspelt"]:
-            text = read()
+            text = first()
             told = look(check, lambda text=text, right=right, wrong=wrong: text.replace(right, wrong, 1)) if right in text else ["not there"]
-            tell(f"{what}: {wrong} for {right}: {says}", "" if told == [says] else f"told: {told}")
+            tell(f"{what}: {wrong} for {right}: {says}", "" if "; ".join(told) == says else f"told: {told}")
 
 
 tables = sys.argv[3:] or sorted(glob.glob(f"{SCHEMAS}/*.json"))

@@ -1,13 +1,10 @@
 /* `gpu [--root DIR] [--json | show]`: load the drivers, look, write what podman and the units of containers read. */
 #include "target/agent/gpu.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include <errno.h>
 #include <fcntl.h>
 
-#define LOAD_MS 120000	  /* firmware of a large GPU takes its time */
 #define PATIENCE_MS 10000 /* a driver that udev loads at this moment */
 
 /* The devices appear below DIR of the run directory's parent: /run/cdi is where podman looks. */
@@ -15,17 +12,6 @@ static char *cdi_path(const struct agent *a)
 {
 	_cleanup_free_ char *above = path_dir(a->run);
 	return path_join(above, "cdi/kiln-gpu.json");
-}
-
-/* udev may be at it as well: modprobe waits for a module that is being loaded. */
-static void load(const struct gpu_want *w)
-{
-	for (const char *const *m = w->load; *m; m++) {
-		_cleanup_err_ struct err why = ERR_INIT;
-		const char *argv[] = {"modprobe", *m, NULL};
-		if (proc_run(argv, &(struct proc_opts){.timeout_ms = LOAD_MS}, &why) < 0)
-			log_warn("%s", why.msg);
-	}
 }
 
 static bool all_usable(const struct gpus *g)
@@ -42,18 +28,20 @@ static int open_root(struct gpus *g, const char *root, struct err *err)
 	return g->root < 0 ? err_sys(err, errno, "%s", root) : 0;
 }
 
-/* On a machine without such a GPU nothing is loaded, and nothing waited for. */
-static int find(struct gpus *g, const struct gpu_want *w, const char *root, struct err *err)
+/* On a machine without such a GPU nothing is loaded, and nothing waited for. `unloaded` is kept as long as `g`. */
+static int find(struct gpus *g, const struct gpu_want *w, const char *root, struct strbuf *unloaded, struct err *err)
 {
 	bool real = str_eq(root, "/");
 	if (real && gpus_present(g, w))
-		load(w);
+		gpu_load(g, w, unloaded);
+	g->unloaded = strbuf_cstr(unloaded);
 	gpus_find(g, w);
 	for (uint64_t begun = agent_ms(); real && !all_usable(g) && agent_ms() - begun < PATIENCE_MS;) {
 		agent_sleep(500);
 		gpus_release(g);
 		if (open_root(g, root, err) < 0)
 			return -1;
+		g->unloaded = strbuf_cstr(unloaded);
 		gpus_find(g, w);
 	}
 	return 0;
@@ -79,8 +67,11 @@ static int show(const struct agent *a, bool json, struct err *err)
 {
 	_cleanup_free_ char *path = path_join(a->run, "gpu.json");
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	if (!json_object_get(a->m.root, "gpu"))
-		return err_set(err, ERR_CONFIG, "the profile of this appliance says `gpu: none`");
+	if (!json_object_get(a->m.root, "gpu")) {
+		err_set(err, ERR_CONFIG, "the profile of this appliance says `gpu: none`");
+		return err_hint(
+			err, "its image has no driver: build one whose profile says `gpu: amd`, `intel` or `nvidia`");
+	}
 	_cleanup_json_ json_t *state = json_read(path, 1 << 20, err);
 	if (!state)
 		return -1;
@@ -96,6 +87,7 @@ int cmd_gpu(struct agent *a, int argc, char **argv, struct err *err)
 	const char *root = "/";
 	struct gpu_want want = {0};
 	struct gpus g;
+	_cleanup_strbuf_ struct strbuf unloaded = STRBUF_INIT;
 	bool wanted = false;
 	if (argc == 2 && (str_eq(argv[1], "show") || str_eq(argv[1], "--json")))
 		return show(a, argv[1][0] == '-', err);
@@ -107,7 +99,7 @@ int cmd_gpu(struct agent *a, int argc, char **argv, struct err *err)
 		return -1;
 	int r = gpu_want_read(a->m.root, &want, &wanted, err);
 	if (r == 0 && wanted)
-		r = find(&g, &want, root, err);
+		r = find(&g, &want, root, &unloaded, err);
 	if (r == 0 && wanted)
 		r = publish(a, &g, &want, err);
 	gpus_release(&g);

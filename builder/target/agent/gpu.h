@@ -43,8 +43,9 @@ struct gpus {
 	VEC(struct gpu) v; /* by address */
 	VEC(struct gpu_device) devices;
 	unsigned device_mode, device_uid, device_gid;
-	const char *version; /* of the driver, or NULL */
-	const char *problem; /* why none can be used though some could by themselves; or NULL */
+	const char *version;  /* of the driver, or NULL */
+	const char *problem;  /* why none can be used though some could by themselves; or NULL */
+	const char *unloaded; /* why a module of the driver could not be loaded; NULL or "": nobody knows of one */
 };
 
 /* gpu_root.c: reading below a root; nothing leads out of it. */
@@ -59,9 +60,12 @@ bool gpu_number(struct gpus *g, const char *text, const char *key, unsigned max,
 /* gpu_want.c: false when the image wants none. `out` is zeroed by the caller, who releases its arena. */
 int gpu_want_read(const json_t *machine, struct gpu_want *out, bool *ret, struct err *err);
 
+/* gpu_load.c: the modules. `why` is what was said of the first that could not be loaded, and what helps. */
+void gpu_load(const struct gpus *g, const struct gpu_want *w, struct strbuf *why);
+
 /*
  * gpu_find.c: all GPUs that are wanted, usable or not. Devices that a driver leaves to user space are made. `g` has
- * nothing but its root before; the caller releases it.
+ * nothing but its root, and why a module is not there, before; the caller releases it.
  */
 void gpus_find(struct gpus *g, const struct gpu_want *w);
 /* Is there one on the bus at all? Drivers are not asked. */

@@ -32,10 +32,14 @@ static json_t *unusable(const struct gpus *g)
 	for (size_t i = 0; i < g->v.n; i++) {
 		const struct gpu *gpu = &g->v.v[i];
 		const char *why = gpu->why ? gpu->why : g->problem;
-		if (why)
-			json_array_append_new(list,
-				json_pack("{s:s, s:o, s:o, s:s}", "address", gpu->address, "model",
-					text_or_null(gpu->model), "driver", text_or_null(gpu->driver), "why", why));
+		if (!why)
+			continue;
+		/* No driver took it, or a device is not there that a module of its driver makes. */
+		bool unloaded = g->unloaded && *g->unloaded && (!gpu->driver || !gpu->why);
+		_cleanup_free_ char *text = unloaded ? xasprintf("%s: %s", why, g->unloaded) : xstrdup(why);
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:o, s:s}", "address", gpu->address, "model",
+				      text_or_null(gpu->model), "driver", text_or_null(gpu->driver), "why", text));
 	}
 	return list;
 }
@@ -75,7 +79,8 @@ json_t *gpu_state(const struct gpus *g, const struct gpu_want *w, const json_t *
 				json_string_value(json_object_get(json_array_get(bad, 0), "address")),
 				json_string_value(json_object_get(json_array_get(bad, 0), "why"))));
 	else
-		json_object_set_new(o, "reason", json_sprintf("this machine has no GPU of vendor %s", w->vendor));
+		json_object_set_new(o, "reason",
+			json_sprintf("this machine has no GPU for `gpu: %s` (PCI vendor %s)", w->name, w->vendor));
 	return o;
 }
 

@@ -235,7 +235,10 @@ static void no_gpu_wanted(void **state)
 	put(f, "/x", "");
 	look(f);
 	assert_null(read_json(f, "run/gpu.json"));
-	assert_fails(cmd_gpu(&f->a, 2, argv, &f->err), f, "the profile of this appliance says `gpu: none`");
+	assert_int_equal(cmd_gpu(&f->a, 2, argv, &f->err), -1);
+	assert_string_equal(f->err.msg, "the profile of this appliance says `gpu: none`");
+	assert_string_equal(
+		f->err.hint, "its image has no driver: build one whose profile says `gpu: amd`, `intel` or `nvidia`");
 	_cleanup_json_ json_t *status = status_core(&f->a);
 	assert_null(json_object_get(status, "gpu"));
 }
@@ -269,8 +272,85 @@ static void gone_again(void **state)
 	assert_int_equal(json_array_size(json_object_get(status, "problems")), 0);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	status_text(status, &text);
-	assert_non_null(strstr(text.s, "gpu nvidia: none, all run on the CPU: this machine has no GPU of vendor 10de\n"
-				       "  ollama: on the CPU\n"));
+	assert_non_null(
+		strstr(text.s, "gpu nvidia: none, all run on the CPU: this machine has no GPU for `gpu: nvidia` "
+			       "(PCI vendor 10de)\n"
+			       "  ollama: on the CPU\n"));
+}
+
+/* A modprobe that says this, and fails. */
+static void put_modprobe(struct fix *f, const char *said)
+{
+	_cleanup_free_ char *bin = path_join(f->dir, "bin"), *file = path_join(bin, "modprobe"),
+			    *text = xasprintf("#!/bin/sh\nprintf \"%s\" \"$1\" >&2\nexit 1\n", said);
+	assert_works(path_mkdirs(bin, &f->err), f);
+	assert_works(path_write(file, text, strlen(text), 0755, &f->err), f);
+}
+
+/* What the status says of the first GPU when the kernel did not take a module. */
+static void check_unloaded(struct fix *f, const char *want_name, const char *said, const char *want)
+{
+	_cleanup_free_ char *root = path_join(f->dir, "root"), *bin = path_join(f->dir, "bin"),
+			    *path = xasprintf("%s:%s", bin, getenv("PATH")), *old = xstrdup(getenv("PATH"));
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT, text = STRBUF_INIT;
+	struct gpus g = {.root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	struct gpu_want w = {0};
+	bool wanted;
+	want_machine(f, want_name);
+	put_modprobe(f, said);
+	assert_works(gpu_want_read(f->a.m.root, &w, &wanted, &f->err), f);
+	setenv("PATH", path, 1);
+	gpu_load(&g, &w, &why);
+	setenv("PATH", old, 1);
+	g.unloaded = strbuf_cstr(&why);
+	gpus_find(&g, &w);
+	_cleanup_json_ json_t *state = gpu_state(&g, &w, NULL);
+	_cleanup_free_ char *reason = xasprintf("the GPU at 0000:01:00.0 cannot be used: %s", want);
+	assert_string_equal(json_text(state, "reason"), reason);
+	assert_string_equal(json_text(json_array_get(json_object_get(state, "unusable"), 0), "why"), want);
+	gpu_show(state, &text);
+	assert_non_null(strstr(text.s, want));
+	gpus_release(&g);
+	arena_release(&w.arena);
+}
+
+/* A kernel that does not take a module says why, and so does the status; for a signature, what helps. */
+static void says_why_no_module(void **state)
+{
+	struct fix *f = *state;
+	const char *rejected = "modprobe: ERROR: could not insert '%s': Key was rejected by service\n",
+		   *no_key = "modprobe: ERROR: could not insert '%s': Required key not available\n",
+		   *locked = "modprobe: ERROR: could not insert '%s': Operation not permitted\n";
+	put(f, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x10de\n");
+	put(f, "/sys/bus/pci/devices/0000:01:00.0/device", "0x2204\n");
+	put(f, "/sys/bus/pci/devices/0000:01:00.0/class", "0x030000\n");
+	/* Without a certificate there is none to enroll. */
+	check_unloaded(
+		f, "nvidia", rejected, "no driver took it: could not insert 'nvidia': Key was rejected by service");
+	put(f, "/usr/lib/kiln/modules.der", "");
+	check_unloaded(f, "nvidia", rejected,
+		"no driver took it: could not insert 'nvidia': Key was rejected by service; "
+		"enroll /usr/lib/kiln/modules.der in the firmware's db");
+	check_unloaded(f, "nvidia", no_key,
+		"no driver took it: could not insert 'nvidia': Required key not available; "
+		"enroll /usr/lib/kiln/modules.der in the firmware's db");
+	check_unloaded(f, "nvidia", locked,
+		"no driver took it: could not insert 'nvidia': Operation not permitted; "
+		"enroll /usr/lib/kiln/modules.der in the firmware's db");
+	check_unloaded(f, "nvidia", "one\nmodprobe: ERROR: could not insert '%s': No such device\n",
+		"no driver took it: could not insert 'nvidia': No such device");
+	check_unloaded(f, "nvidia", "modprobe: FATAL: Module %s not found in directory /lib/modules/6\n",
+		"no driver took it: Module nvidia not found in directory /lib/modules/6");
+	check_unloaded(f, "nvidia", "", "no driver took it: modprobe failed with exit status 1");
+}
+
+/* A module beside the driver's own that is not there takes a device with it. */
+static void says_why_no_device(void **state)
+{
+	struct fix *f = *state;
+	_cleanup_free_ char *want = make_layout(f, "nvidia-no-uvm");
+	check_unloaded(f, want, "modprobe: ERROR: could not insert '%s': Exec format error\n",
+		"/dev/nvidia-uvm is not there: could not insert 'nvidia': Exec format error");
 }
 
 /* NVIDIA's driver makes no devices; those of a driver that was loaded before are replaced. */
@@ -322,6 +402,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_gpu_wanted, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(wrong_machine_file, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(gone_again, fix_setup, fix_teardown),
+		cmocka_unit_test_setup_teardown(says_why_no_module, fix_setup, fix_teardown),
+		cmocka_unit_test_setup_teardown(says_why_no_device, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(makes_devices, fix_setup, fix_teardown),
 		cmocka_unit_test_setup_teardown(stays_inside, fix_setup, fix_teardown),
 	};

@@ -45,7 +45,13 @@ with() { # LAYOUT COMMAND...: with that one's specification, and stand-ins of al
     cp "/mnt/cdi/$layout.json" /run/cdi/kiln-gpu.json
     while read -r path; do
         mkdir -p "$(dirname "$path")"
-        [ -e "$path" ] || mknod -m 666 "$path" c 1 3
+        [ ! -e "$path" ] || continue
+        # As udev of Debian makes them: for a group of its own. NVIDIA's are kiln-agent's, with the driver's mode.
+        case $path in
+        /dev/dri/card*) mknod -m 660 "$path" c 1 3 && chgrp 44 "$path" ;;
+        /dev/dri/*|/dev/kfd) mknod -m 660 "$path" c 1 3 && chgrp 991 "$path" ;;
+        *) mknod -m 666 "$path" c 1 3 ;;
+        esac
     done <"/mnt/cdi/$layout.devices"
     while read -r path; do
         mkdir -p "$(dirname "$path")"
@@ -72,6 +78,15 @@ say mig with nvidia-mig start '--device nvidia.com/gpu=0:1'
 say mig-all start '--device nvidia.com/gpu=all'
 say amd with amd-many start '--device amd.com/gpu=1'
 say intel with intel-one start '--device intel.com/gpu=all'
+# Ollama's user, which is in none of these groups; outside it gets nowhere.
+try='for d in /dev/kfd /dev/dri/*; do { echo x >"$d"; } 2>/dev/null && echo "$d"; done'
+as_ollama() { # WORDS
+    # shellcheck disable=SC2086 # words
+    podman run --rm --network=none --cap-drop=all --security-opt=no-new-privileges --read-only --user 65532:65532 $1 --rootfs "$rootfs" /usr/bin/bash -c "$try; true"
+}
+say intel-user with intel-one as_ollama '--device intel.com/gpu=all'
+say amd-user with amd-many as_ollama '--device amd.com/gpu=1'
+say outside setpriv --reuid 65532 --regid 65532 --clear-groups bash -c "ls /dev/kfd /dev/dri/renderD129; $try; true"
 say none start ''
 say missing start '--device intel.com/gpu=7'
 EOF
@@ -130,6 +145,16 @@ said 'AMD: the second one and what all need' amd '/dev/dri/card2
 status 0'
 said 'Intel' intel '/dev/dri/card0
 /dev/dri/renderD128
+status 0'
+said 'AMD: Ollama'\''s user can write to what only the groups video and render may' amd-user '/dev/kfd
+/dev/dri/card2
+/dev/dri/renderD129
+status 0'
+said 'Intel: so it can' intel-user '/dev/dri/card0
+/dev/dri/renderD128
+status 0'
+said 'and outside of a container it cannot' outside '/dev/dri/renderD129
+/dev/kfd
 status 0'
 said 'no word, no device' none 'status 0'
 check 'one that is not there is refused' grep -q 'unresolvable CDI devices intel.com/gpu=7' "$out/missing"

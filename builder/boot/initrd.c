@@ -165,8 +165,7 @@ static int fill(struct cpio *c, struct kmods *k, const struct initrd_spec *s, st
 	return 0;
 }
 
-/* "initrd" in `dir` becomes "whole": the other archive, then it. */
-static int put_before(const struct cpio *early, const char *dir, struct err *err)
+int initrd_put_before(const struct cpio *early, const char *dir, struct err *err)
 {
 	_cleanup_free_ char *from = path_join(dir, "initrd"), *to = path_join(dir, "whole");
 	_cleanup_fd_ int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -188,7 +187,7 @@ static int compress(const struct tools *t, const struct cpio *early, const struc
 	const char *argv[] = {"zstd", "-q", "-T1", arg, "-o", "initrd", "cpio", NULL};
 	if (path_write(raw, c->b.s, c->b.len, 0644, err) < 0 || tools_run(t, dir, argv, NULL, err) < 0)
 		return err_wrap(err, "initrd");
-	if (early->b.len && put_before(early, dir, err) < 0)
+	if (early->b.len && initrd_put_before(early, dir, err) < 0)
 		return -1;
 	return tools_publish(dir, early->b.len ? "whole" : "initrd", out, err);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "boot/cpio.h"
 #include "plan/appliance.h"
 #include "tree/tools.h"
 
@@ -31,3 +32,5 @@ struct initrd_spec {
 };
 /* Write the initrd to `out`. A module that neither exists nor is built in is an error that names the nearest. */
 int initrd_build(const struct tools *t, const struct initrd_spec *spec, const char *out, struct err *err);
+/* The file "initrd" of the directory becomes "whole": the other archive, then it. Nothing may be called so already. */
+int initrd_put_before(const struct cpio *early, const char *dir, struct err *err);

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "boot/cpio.h"
+#include "boot/initrd.h"
 #include "boot/kmod.h"
 #include "boot/microcode.h"
 #include "boot/uki.h"
@@ -195,6 +196,35 @@ static void test_microcode(void **state)
 	assert_string_equal(err.msg, "microcode Nobody: the OS tree has no /usr/lib/firmware/none/*");
 }
 
+/* The kernel looks for it at the begin of the initrd, and only in what is not compressed. */
+static void test_microcode_in_front(void **state)
+{
+	_cleanup_err_ struct err err = ERR_INIT;
+	_cleanup_cpio_ struct cpio early = {0};
+	struct kv pair = {.key = "AuthenticAMD", .value = "/usr/lib/firmware/amd-ucode/*"};
+	const struct kv_list wanted = {&pair, 1};
+	static const char compressed[] = "(\xb5/\xfd and so on";
+	size_t len;
+
+	(void)state;
+	put("tree/usr/lib/firmware/amd-ucode/microcode_amd.bin", "zen");
+	put("work/initrd", compressed);
+	const char *lowers[] = {scratch_path("tree"), NULL};
+	assert_int_equal(microcode_archive(&early, lowers, &wanted, &err), 0);
+	const char *work = scratch_path("work");
+	if (initrd_put_before(&early, work, &err) < 0)
+		fail_msg("%s", err.msg);
+	_cleanup_free_ char *whole = path_read(scratch_path("work/whole"), 1 << 20, &len, &err);
+	assert_non_null(whole);
+	assert_int_equal(len, early.b.len + strlen(compressed));
+	assert_memory_equal(whole, early.b.s, early.b.len);
+	assert_memory_equal(whole, "070701", 6);
+	assert_non_null(memmem(whole, early.b.len, "kernel/x86/microcode/AuthenticAMD.bin", 37));
+	assert_memory_equal(whole + early.b.len, compressed, strlen(compressed));
+	assert_int_equal(early.b.len % 4, 0); /* or the kernel does not find what follows */
+	assert_int_equal(initrd_put_before(&early, work, &err), -1);
+}
+
 static void test_cmdline(void **state)
 {
 	_cleanup_free_ char *line = uki_cmdline("aa", "bb", 7, "console=ttyS0"),
@@ -215,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_cpio_golden),
 		cmocka_unit_test(test_cpio_read),
 		cmocka_unit_test_setup_teardown(test_microcode, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_microcode_in_front, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_cmdline),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,11 @@ for kind in nvidia amd intel; do
     same "full-$kind: what full has" "$(holds profiles/full && unmet profiles/full)" "$(holds profiles/full-$kind && unmet profiles/full-$kind)"
     same "full-$kind: the firmware of servers, and none of other GPUs" "full gpu-$kind server-network server-storage microcode-intel microcode-amd" \
         "$("$kiln" plan profiles/full-$kind.yaml --json | jq -r '.firmware.sets | join(" ")')"
+    same "full-$kind: what is left out" "cloud $(printf 'gpu-%s\n' amd intel nvidia | grep -vx "gpu-$kind" | xargs)" \
+        "$("$kiln" plan profiles/full-$kind.yaml --json | jq -r '.firmware.left_out | join(" ")')"
 done
+same 'full-amd: a person sees both' '  gpu-amd          AMD'\''s GPUs, by the kernel'\''s amdgpu; ROCm is in the containers'\'' images
+  left out: cloud, gpu-intel, gpu-nvidia' "$("$kiln" plan profiles/full-amd.yaml | grep -E '^  (gpu-|left out: )')"
 same 'full-nvidia: its GPUs are for Ollama' 'nvidia.com/gpu ollama all' "$(gpus profiles/full-nvidia.yaml)"
 same 'full-amd: so are they' 'amd.com/gpu ollama all' "$(gpus profiles/full-amd.yaml)"
 same 'full-intel: so are they' 'intel.com/gpu ollama all' "$(gpus profiles/full-intel.yaml)"

@@ -119,11 +119,15 @@ static int add_model(struct planner *pl, const struct model_def *d, struct err *
 		.at = arena_printf(pl->arena, "%s:%u:%u", d->self->file, d->self->line, d->self->column)};
 	/* Ollama does not tell names apart by capital letters. */
 	for (size_t i = 0; i < pl->a->models.n; i++)
-		if (!strcasecmp(pl->a->models.v[i].name, m->name))
-			return ynode_err(d->name, err, "models: %s stands there twice", m->show);
+		if (!strcasecmp(pl->a->models.v[i].name, m->name)) {
+			ynode_err(d->name, err, "models: %s stands there twice", m->show);
+			return err_hint(err, "take one out; large and small letters are the same to Ollama");
+		}
 	pl->a->models.n++;
-	if (d->file && r.digest)
-		return ynode_err(d->name, err, "models: %s: a file is pinned by the lock, not by a digest", m->show);
+	if (d->file && r.digest) {
+		ynode_err(d->name, err, "models: %s: a file is pinned by the lock, not by a digest", m->show);
+		return err_hint(err, "name: %s", m->show);
+	}
 	if (d->file)
 		return local_model(pl, d, m, err);
 	m->source = reference_text(pl->arena, &r);
@@ -145,8 +149,10 @@ int plan_models(struct planner *pl, struct err *err)
 	const struct profile *p = pl->profile;
 	struct appliance *a = pl->a;
 
-	if (p->models.n > MODELS_MAX)
-		return ynode_err(p->models.v[MODELS_MAX].self, err, "models: more than %d", MODELS_MAX);
+	if (p->models.n > MODELS_MAX) {
+		ynode_err(p->models.v[MODELS_MAX].self, err, "models: more than %d", MODELS_MAX);
+		return err_hint(err, "take this one and those after it out, or put them into another appliance");
+	}
 	a->models.v = arena_alloc(pl->arena, (p->models.n + 1) * sizeof *a->models.v);
 	for (size_t i = 0; i < p->models.n; i++)
 		if (add_model(pl, &p->models.v[i], err) < 0)

@@ -6,11 +6,13 @@
 #include "config/variant.h"
 
 const char *const reserved_names[] = {"settings", "fact", "secret", "saved", "ca", "instance", "instances", "container",
-	"address", "containers", "service", "claims", "claimant", "claim", "aliases", "arch", "suite", NULL};
+	"address", "containers", "service", "claims", "claimant", "claim", "aliases", "arch", "suite", "layers", "each",
+	NULL};
 
 static const struct field file_fields[] = {
 	FIELD(struct file_def, from, SCALAR),
 	FIELD(struct file_def, text, SCALAR),
+	FIELD(struct file_def, each, SCALAR),
 	FIELD(struct file_def, owner, STR),
 	FIELD(struct file_def, group, STR),
 	FIELD(struct file_def, mode, MODE),

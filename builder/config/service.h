@@ -5,6 +5,7 @@
 struct file_def {
 	const char *path;
 	const struct ynode *from, *text; /* exactly one */
+	const struct ynode *each; /* of a container: a list, of which every item makes a file; NULL: there is one */
 	const char *owner, *group;
 	unsigned mode;
 	bool secret;

@@ -88,13 +88,58 @@ int render_file(const struct scope *s, const struct file_def *def, const char *d
 	return 0;
 }
 
+/* What `each` names: a list of texts. One round for a file without. */
+static int rounds(const struct scope *s, const struct file_def *def, struct value *ret, struct err *err)
+{
+	struct place at = place_of(def->each ? def->each : def->self, "each");
+	*ret = (struct value){.n = 1};
+	if (!def->each)
+		return 0;
+	if (eval_ref(s, &at, def->each->text, ret, err) < 0)
+		return -1;
+	return ret->kind == V_LIST ? 0 : ynode_err(def->each, err, "each: '%s' is no list of texts", def->each->text);
+}
+
+/* The path of the file for one item: each has its own. */
+static int path_for(const struct scope *s, const struct file_def *def, const struct file_spec *others, size_t n,
+	const char **ret, struct err *err)
+{
+	struct place at = place_of(def->self, def->path);
+	struct value v;
+	if (eval_text(s, &at, def->path, &v, err) < 0)
+		return -1;
+	if (v.secret || rtext_has_reference(v.text))
+		return place_err(&at, err, "a path must be known at build time");
+	*ret = rtext_literal(s->pl->arena, v.text);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(others[i].path, *ret))
+			return place_err(&at, err, "two files would be '%s': with `each` the path needs ${each}", *ret);
+	return 0;
+}
+
 int render_files(const struct scope *s, const file_defs *defs, const char *dir, bool in_tree, struct file_list *out,
 	struct err *err)
 {
-	out->n = defs->n;
-	out->v = arena_alloc(s->pl->arena, (defs->n + 1) * sizeof *out->v);
-	for (size_t i = 0; i < defs->n; i++)
-		if (render_file(s, &defs->v[i], dir, in_tree, &out->v[i], err) < 0)
+	struct value *lists = arena_alloc(s->pl->arena, (defs->n + 1) * sizeof *lists);
+	size_t all = 0;
+	for (size_t i = 0; i < defs->n; all += lists[i++].n)
+		if (rounds(s, &defs->v[i], &lists[i], err) < 0)
 			return -1;
+	out->n = 0;
+	out->v = arena_alloc(s->pl->arena, (all + 1) * sizeof *out->v);
+	for (size_t i = 0; i < defs->n; i++)
+		for (size_t k = 0; k < lists[i].n; k++) {
+			struct file_def one = defs->v[i];
+			struct loopvar var = {.name = "each", .outer = s->vars};
+			struct scope inner = *s;
+			if (one.each) {
+				var.value = (struct value){.kind = V_TEXT, .text = lists[i].list[k]};
+				inner.vars = &var;
+				if (path_for(&inner, &one, out->v, out->n, &one.path, err) < 0)
+					return -1;
+			}
+			if (render_file(&inner, &one, dir, in_tree, &out->v[out->n++], err) < 0)
+				return -1;
+		}
 	return 0;
 }

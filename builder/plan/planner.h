@@ -148,6 +148,8 @@ void claims_on(const struct planner *pl, const struct psvc *provider, const char
 void claim_containers(const struct planner *pl, const struct pclaim *c, struct value *ret);
 
 /* services.c */
+/* Names of the layers in which the profile has containers, in their order. */
+void svc_layers(const struct planner *pl, struct value *ret);
 int plan_services(struct planner *pl, struct err *err);
 int plan_settings(struct planner *pl, struct err *err);
 struct psvc *svc_find(const struct planner *pl, const char *name);

@@ -230,6 +230,10 @@ static int ref_word(const struct scope *s, const char *word, struct value *ret)
 		return give_literal(s, ret, s->pl->profile->arch);
 	if (!strcmp(word, "suite"))
 		return give_literal(s, ret, s->pl->profile->suite);
+	if (!strcmp(word, "layers")) {
+		svc_layers(s->pl, ret);
+		return 0;
+	}
 	if (c && !strcmp(word, "container"))
 		return give_literal(s, ret, c->name);
 	if (c && !strcmp(word, "address"))

@@ -30,6 +30,21 @@ void svc_instances(const struct planner *pl, const struct psvc *svc, long contai
 	ret->text = arena_strdup(pl->arena, strbuf_cstr(&b));
 }
 
+void svc_layers(const struct planner *pl, struct value *ret)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	*ret = (struct value){.kind = V_LIST};
+	ret->list = arena_alloc(pl->arena, (pl->n_svcs + 1) * sizeof *ret->list);
+	for (size_t i = 0; i < pl->n_svcs; i++) { /* they are by layer */
+		const struct service_def *d = pl->svcs[i].def;
+		if (!d->containers.n || (ret->n && !strcmp(ret->list[ret->n - 1], d->layer)))
+			continue;
+		strbuf_addf(&b, "%s%s", ret->n ? " " : "", d->layer);
+		ret->list[ret->n++] = d->layer;
+	}
+	ret->text = arena_strdup(pl->arena, strbuf_cstr(&b));
+}
+
 static bool names_has(const struct ylist *l, const char *name)
 {
 	for (size_t i = 0; i < l->n; i++)

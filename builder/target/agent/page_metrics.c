@@ -77,6 +77,17 @@ static void of_services(const json_t *status, struct strbuf *out)
 		label(out, "service", json_text(s, "name"));
 		value(out, str_eq(json_text(s, "health"), "healthy"));
 	}
+	head(out, "kiln_service_memory_bytes", "gauge", "what the processes of a service have in memory");
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *s = json_array_get(services, i),
+			     *used = json_object_get(json_object_get(s, "memory"), "used");
+		if (!json_is_integer(used))
+			continue; /* not running */
+		strbuf_adds(out, "kiln_service_memory_bytes");
+		label(out, "layer", json_text(s, "layer"));
+		label(out, "service", json_text(s, "name"));
+		value(out, json_integer_value(used));
+	}
 	head(out, "kiln_container_restarts_total", "counter", "restarts of a container that stayed unhealthy");
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *s = json_array_get(services, i), *list = json_object_get(s, "containers");

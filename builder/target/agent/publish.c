@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "target/agent/memory.h"
 #include "target/agent/status.h"
 #include "target/agent/text.h"
 
@@ -116,9 +117,30 @@ struct publisher {
 	const struct agent *a;
 	const char *dir;
 	json_t *details, *next; /* next: when backups are made */
+	json_t *memory;		/* of services, by their names */
 	char *state, *essence;
 	uint64_t details_ms, written_ms;
 };
+
+/* Every service's, and put into a status that has them too. */
+static json_t *memory_of(const json_t *status)
+{
+	json_t *all = json_object(), *list = json_object_get(status, "services");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *s = json_array_get(list, i);
+		json_object_set(all, json_text(s, "name"), json_object_get(s, "memory"));
+	}
+	return all;
+}
+
+static void put_memory(json_t *status, const json_t *all)
+{
+	json_t *list = json_object_get(status, "services");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *s = json_array_get(list, i);
+		json_object_set(s, "memory", json_object_get(all, json_text(s, "name")));
+	}
+}
 
 static void details(struct publisher *p, json_t *status)
 {
@@ -127,10 +149,13 @@ static void details(struct publisher *p, json_t *status)
 		_cleanup_json_ json_t *whole = json_deep_copy(status);
 		status_details(p->a, whole);
 		status_models(p->a, whole);
+		status_memory(p->a, whole);
 		json_decref(p->details);
 		p->details = json_object();
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 			json_object_set(p->details, keys[i], json_object_get(whole, keys[i]));
+		json_decref(p->memory);
+		p->memory = memory_of(whole);
 		p->details_ms = agent_ms();
 		json_decref(p->next);
 		p->next = json_incref(json_object_get(json_object_get(whole, "backup"), "next"));
@@ -138,6 +163,7 @@ static void details(struct publisher *p, json_t *status)
 		p->state = xstrdup(json_text(status, "state"));
 	}
 	json_object_update(status, p->details);
+	put_memory(status, p->memory);
 	if (p->next)
 		json_object_set(json_object_get(status, "backup"), "next", p->next);
 }

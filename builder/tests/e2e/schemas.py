@@ -99,12 +99,12 @@ def parsed(query):
 
 
 def dashboards():
-    for name in ("overview", "layer"):
-        with open(f"{REPO}/overlays/observability/grafana/{name}.json", encoding="utf-8") as file:
-            found = list(queries(json.load(file)))
-        tell(f"{name}.json has queries", "" if found else "none")
+    for name in ("overview.json", "layer.json.in"):
+        with open(f"{REPO}/overlays/observability/grafana/{name}", encoding="utf-8") as file:
+            found = list(queries(json.loads(file.read().replace("${each}", "data"))))
+        tell(f"{name} has queries", "" if found else "none")
         for query in found:
-            tell(f"{name}.json: {query}", parsed(query))
+            tell(f"{name}: {query}", parsed(query))
     tell("sum by (a (b) is no query", "" if parsed("sum by (a (b)") else "taken")
 
 

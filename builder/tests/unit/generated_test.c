@@ -154,9 +154,45 @@ static void workflows(void **state)
 			"keycloak", "prometheus", NULL});
 }
 
+/* Grafana has a board for every layer that `full` has containers in, and for no other. */
+static void boards(void **state)
+{
+	(void)state;
+	static const char dir[] = "/etc/grafana/kiln/layer-";
+	_cleanup_err_ struct err err = ERR_INIT;
+	_cleanup_strbuf_ struct strbuf want = STRBUF_INIT, got = STRBUF_INIT;
+	struct appliance *a = appliance_load("profiles/full.yaml", &err);
+	if (!a)
+		fail_msg("%s", err.msg);
+	const char *last = "";
+	for (size_t i = 0; i < a->services.n; i++) { /* by layer */
+		const struct service *s = &a->services.v[i];
+		if (str_eq(s->layer, last) || str_eq(s->layer, "base")) /* of the OS: nothing of it says how it is */
+			continue;
+		last = s->layer;
+		strbuf_addf(&want, "%s\n", last);
+	}
+	const struct container *c = appliance_container(a, "grafana");
+	assert_non_null(c);
+	for (size_t i = 0; i < c->files.n; i++) {
+		const struct file_spec *f = &c->files.v[i];
+		if (!str_starts(f->path, dir))
+			continue;
+		const char *layer = f->path + strlen(dir);
+		strbuf_addf(&got, "%.*s\n", (int)strcspn(layer, "."), layer);
+		/* And it asks for that layer, of what all services have. */
+		_cleanup_free_ char *query =
+			xasprintf("kiln_service_healthy{layer=\\\"%.*s\\\"}", (int)strcspn(layer, "."), layer);
+		assert_non_null(strstr(f->text, query));
+	}
+	assert_string_equal(got.s, want.s);
+	assert_string_equal(got.s, "edge\ndata\nmessaging\nai\nobservability\ndevops\n");
+	appliance_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(data), cmocka_unit_test(observability),
-		cmocka_unit_test(devops), cmocka_unit_test(workflows)};
+		cmocka_unit_test(devops), cmocka_unit_test(workflows), cmocka_unit_test(boards)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 
+import jmespath
 import promql_parser
 import yaml
 
@@ -108,5 +109,32 @@ def dashboards():
     tell("sum by (a (b) is no query", "" if parsed("sum by (a (b)") else "taken")
 
 
+def settings(service):
+    with open(glob.glob(f"{REPO}/overlays/*/{service}/service.yaml")[0], encoding="utf-8") as file:
+        return {name: one.get("default") for name, one in yaml.safe_load(file)["settings"].items()}
+
+
+def role(expression, claims):
+    try:
+        return jmespath.search(expression, claims)
+    except jmespath.exceptions.JMESPathError as error:
+        return type(error).__name__
+
+
+def roles():
+    """Of people as Keycloak tells of them: who is in no group has no such claim."""
+    with open(f"{REPO}/builder/tests/golden/upstream/observed.txt", encoding="utf-8") as file:
+        expression = re.search('^Environment="GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_PATH=(.*)"$', file.read(), flags=re.M)[1]
+    for groups, want in ((None, "Viewer"), ([], "Viewer"), (["/users"], "Viewer"), (["/editors2", "/x/admins"], "Viewer"), (["/users", "/editors"], "Editor"),
+                         (["/admins", "/users"], "GrafanaAdmin"), (["/editors", "/admins"], "GrafanaAdmin")):
+        got = role(expression, {"sub": "x"} if groups is None else {"sub": "x", "groups": groups})
+        tell(f"in Grafana who is in {groups} is {want}", "" if got == want else f"{got} by {expression}")
+    got = role("contains(groups, '/admins') && 'Admin' || 'Viewer'", {"sub": "x"})
+    tell("what is asked of no groups at all is refused", "" if got == "JMESPathTypeError" else got)
+    grafana, realm = settings("grafana"), {f"/{name}" for name in settings("keycloak")["groups"]}
+    tell("the realm has the groups of Grafana's roles", sorted({grafana["admins"], grafana["editors"]} - realm))
+
+
 qdrant()
 dashboards()
+roles()

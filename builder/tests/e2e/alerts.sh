@@ -5,13 +5,13 @@
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
 
-# The host's, or that of Prometheus' image.
+# The host's, or the one that Prometheus' image has.
 promtool=$(command -v promtool) || {
     cd "$scratch" || exit 1
     export KILN_DATA=$repo
     check 'promtool is fetched' "$kiln" fetch minimal --cache "$(test_cache)"
     promtool=$scratch/promtool
-    dpkg-deb --fsys-tarfile "$(test_cache)/sha256/$(jq -r '.packages["prometheus:amd64"].sha256' minimal.lock)" |
+    dpkg-deb --fsys-tarfile "$(test_cache)/sha256/$(jq -r '.packages["promtool:amd64"].sha256' minimal.lock)" |
         tar -xO ./usr/bin/promtool >"$promtool" && chmod 755 "$promtool"
 }
 

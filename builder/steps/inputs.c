@@ -94,8 +94,7 @@ static int read_bundle(struct beside *b, const char *bundle, struct lock *ret, s
 	if (bundle_read(bundle, b->cache, &(struct bundle_judge){.judge = judge, .arg = b}, ret, &layers, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->apart.n; i++)
-		log_warn("%s does not bring what the command of image %s leaves: the image may differ from the one "
-			 "where it was made",
+		log_warn("%s does not bring the derived layer of image %s: this build may differ from those elsewhere",
 			bundle, b->apart.v[i]);
 	return 0;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An appliance of images that kiln did not compose, from a registry (TLS, password, mirror) and from a layout, and of one
-# derived from them: locked, fetched, built, built again offline to the same bytes, and started.
+# derived from them: locked, fetched, built, built again offline to the same bytes, also from a bundle, and started.
 # level: check
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
@@ -57,6 +57,14 @@ containers:
     entrypoint: [/bin/sh, -c, "exec sleep infinity"]
     health: {exec: [/bin/sh, -c, "test $HELLO$(cat /srv/prepared /late/last | tr -d '\\n') = world0late && test ! -e /late/first && test ! -e /var/forgotten"], start: 60s, interval: 5s, timeout: 5s}
     memory: 64M
+  chance: # its command leaves other bytes each time
+    image:
+      from: registry.example/late
+      run: {command: [/bin/sh, -c, "cat /proc/sys/kernel/random/uuid >/late/chance"]}
+      keep: [/late/chance]
+    entrypoint: [/bin/sh, -c, "exec sleep infinity"]
+    health: {exec: [/bin/sh, -c, "test -s /late/chance"], start: 60s, interval: 5s, timeout: 5s}
+    memory: 64M
 END
 profile=$scratch/site/profiles/foreign.yaml
 check 'kiln builds it' "$kiln" build "$profile" --cache "$cache" --out "$scratch/one"
@@ -65,9 +73,9 @@ image=$scratch/one/foreign.raw
 same 'the lock pins both' 'localhost/kiln/foreign/layout:kiln registry.example/late:latest' \
     "$(jq -r '.images | keys | join(" ")' site/profiles/foreign.lock)"
 
-# Trees and programs stay, everything that has to do with images is made again.
+# Trees and programs stay, and what chance left; everything else that has to do with images is made again.
 cp -al "$cache" two
-rm -r two/steps/{store,layer,derived,root,esp}-*
+rm -r two/steps/{store,layer,derived-foreign-derived,root,esp}-*
 again() { "$kiln" build "$profile" --cache "$scratch/two" --out "$scratch/three" -j 1 --offline; }
 check 'again with one job, offline' again
 same 'the same bytes' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/three/foreign.raw")"
@@ -90,18 +98,47 @@ kiln: hint: the damaged copy in the cache is gone: the next build fetches it aga
 check 'and fetched again' again
 same 'to the same bytes' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/three/foreign.raw")"
 
-# A bundle carries images as well, of a layout and of a registry: from it alone, with neither at hand, come the same bytes.
-mkdir five
-cp -al two/{steps,unpacked} five/
-rm -r five/steps/{store,layer,derived,root,esp}-*
+# A bundle carries images as well, of a layout and of a registry, and what commands left in those derived from them: from it
+# alone, with an empty cache and neither at hand, come the same bytes.
 check 'a bundle with images' "$kiln" bundle -o foreign.bundle "$profile" --cache "$cache" --offline
+tar -xOf foreign.bundle derived >derived.json
+same 'and what commands left' 'derived-foreign-chance derived-foreign-derived' "$(jq -r 'keys | map(.[:-33]) | join(" ")' derived.json)"
+digests() { while read -r step _; do echo "$step $(sha256sum <"$1/steps/$step/layer.tar" | cut -d' ' -f1)"; done <<<"$layers"; }
+layers=$(jq -r 'to_entries[] | "\(.key) \(.value.sha256)"' derived.json)
+same 'byte for byte' "$layers" "$(digests "$cache")"
+same 'it verifies, and says so' "2 $(sha256sum <derived.json | cut -d' ' -f1)" \
+    "$("$kiln" bundle verify foreign.bundle --json | jq -r '"\(.layers) \(.derived)"')"
+check 'the same once more' "$kiln" bundle -o again.bundle "$profile" --cache "$cache" --offline
+same 'is the same bundle' "$(sha256sum <foreign.bundle)" "$(sha256sum <again.bundle)"
+rm again.bundle
 mv "$service/layout" "$scratch/layout"
 no_network=(unshare --net)
 [ "$(id -u)" -eq 0 ] || no_network=()
 check 'is built from' "${no_network[@]}" "$kiln" build "$profile" --cache "$scratch/five" --out "$scratch/four" --offline --from foreign.bundle
 mv "$scratch/layout" "$service/layout"
 same 'to the same bytes, too' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/four/foreign.raw")"
-rm -r five four foreign.bundle
+same 'with the layers of the bundle' "$layers" "$(digests five)"
+check 'which are in order' "$kiln" cache verify --cache "$scratch/five"
+rm -r five four
+
+# What is not built yet no bundle can carry. It says so, and so does a build from it, which is indeed another one.
+mkdir early
+cp -al "$cache"/sha256 early/
+without() { printf 'kiln: warning: image localhost/kiln/foreign/%s:kiln: its derived layer is not in the cache, and so not in the bundle; "kiln build %s" first for the same image on the other machine\n' "$1" "$profile"; }
+same 'a bundle before a build warns' "$(without chance && without derived)" \
+    "$("$kiln" bundle -o early.bundle "$profile" --cache "$scratch/early" --offline 2>&1 | grep warning)"
+same 'and counts no layer' '0 null ["localhost/kiln/foreign/chance:kiln","localhost/kiln/foreign/derived:kiln"]' \
+    "$("$kiln" -q bundle -o early.bundle "$profile" --cache "$scratch/early" --offline --json 2>/dev/null | jq -r '"\(.layers) \(.derived) \(.not_built)"')"
+rm -r two/steps/{store,derived-foreign-chance,esp}-* early
+missing() { printf 'kiln: warning: early.bundle does not bring the derived layer of image localhost/kiln/foreign/%s:kiln: this build may differ from those elsewhere\n' "$1"; }
+same 'a build from it warns' "$(missing chance && missing derived)" "$("$kiln" build "$profile" --cache "$scratch/two" --out "$scratch/three" --offline --from early.bundle 2>&1 | grep -E '^kiln: (warning|error)')"
+different=$(sha256sum <"$scratch/three/foreign.raw")
+if [ "$(sha256sum <"$image")" != "$different" ]; then ok 'and makes another image'; else not_ok 'and makes another image'; fi
+other=$(cd two/steps && echo derived-foreign-chance-*)
+refused 'a cache with another layer than the bundle' 2 "kiln: error: foreign.bundle: its layer of image localhost/kiln/foreign/chance:kiln is another than $scratch/two/steps/$other
+kiln: hint: build with another cache (--cache DIR) to have the image of the bundle" \
+    "$kiln" -q build "$profile" --cache "$scratch/two" --out "$scratch/three" --offline --from foreign.bundle
+rm foreign.bundle early.bundle
 
 check 'it starts, with nothing imported' "$kiln" test "$profile" --engine nspawn --cache "$cache" --out "$scratch/one" \
     --report "$scratch/report" --scenario first-boot

@@ -253,7 +253,7 @@ static void a_bundle_without_layers(void **state)
 static void every_byte_and_every_cut(void **state)
 {
 	(void)state;
-	for (size_t at = at_list; at < size; at += 11) {
+	for (size_t at = at_list; at < size; at += 29) {
 		_cleanup_err_ struct err err = ERR_INIT;
 		struct carried got = {0};
 		whole[at] ^= 1;

@@ -18,18 +18,8 @@ make_certificates
 "$repo/qemu-test/fixtures/tiny-model.py" mine.gguf 2
 echo 'Nobody may use this.' >LICENSE
 python3 "$tools/modellayout.py" layout tiny.gguf
-python3 "$tools/registry.py" layout server.pem server.key "user:$password" ports &
-at_exit kill $!
-for ((i = 0; i < 300; i++)); do if [ -e ports ]; then break; else sleep 0.1; fi; done
-read -r port _ plain <ports
-registry=127.0.0.1:$port
+run_told_registry layout
 credentials user "$password"
-tell() { # JSON: what the server shall do; its requests so far are in the file `log`
-    exec 3<>"/dev/tcp/127.0.0.1/$plain"
-    printf 'POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' ${#1} "$1" >&3
-    sed '1,/^\r$/d' <&3 >log
-    exec 3>&-
-}
 profile() { # MACHINE MODELS...: what is beside it is as it was
     printf '%s\n' 'profile: p' 'services: [ollama]' 'kernel: cloud' "machine: $1" "mirrors: {registry.ollama.ai: $registry/ollama}" \
         'registry_ca: ca.pem' 'models:' "${@:2}" >p.yaml

@@ -8,26 +8,15 @@
 export REGISTRY_AUTH_FILE=$scratch/auth.json XDG_RUNTIME_DIR=$scratch HOME=$scratch
 unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 cd "$scratch" || exit 1
-tools=$repo/builder/tests/tools
 make_certificates
-python3 "$tools/layout.py" layout 1000000
-python3 "$tools/registry.py" layout server.pem server.key "user:$password" ports &
-at_exit kill $!
-for ((i = 0; i < 100; i++)); do if [ -e ports ]; then break; else sleep 0.1; fi; done
-read -r port _ plain <ports
-registry=127.0.0.1:$port
+python3 "$repo/builder/tests/tools/layout.py" layout 1000000
+run_told_registry layout
 credentials user "$password"
 index=$(jq -r '.manifests[0].digest' layout/index.json)
 manifest=$(jq -r '.manifests[] | select(.platform.architecture == "amd64").digest' "layout/blobs/sha256/${index#*:}")
 layers=$(jq -r '.layers[].digest' "layout/blobs/sha256/${manifest#*:}")
 big=$(tail -n 1 <<<"$layers")
 
-tell() { # JSON: what the server shall do; its requests so far are in the file `log`
-    exec 3<>"/dev/tcp/127.0.0.1/$plain"
-    printf 'POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' ${#1} "$1" >&3
-    sed '1,/^\r$/d' <&3 >log
-    exec 3>&-
-}
 requests() { tell '{}'; }
 pull() { "$kiln" -q image pull --cache cache --registry-ca ca.pem "$registry/team/app:1"; }
 anew() { rm -rf cache && tell "$1"; }
@@ -46,6 +35,27 @@ check 'everything is there' whole cache
 requests
 same 'the token server gets the password, the registry tokens only' 'Basic Bearer' \
     "$(jq -r 'select(.status < 300) | if .path == "/token" then .auth else .auth // empty end' log | sort -u | xargs)"
+
+# As most people have images: of a registry that gives tokens to everybody, and of one that asks for nothing.
+printf '{"auths": {"other.example": {"auth": "%s"}}}' "$(printf 'user:%s' "$password" | base64 -w0)" >other.json
+echo '{}' >none.json
+for REGISTRY_AUTH_FILE in "$scratch/none.json" "$scratch/other.json" "$scratch/missing.json"; do
+    who="without a user, ${REGISTRY_AUTH_FILE##*/}"
+    anew '{"anonymous": true, "open": false}'
+    check "$who" pull
+    check "$who: everything is there" whole cache
+    requests
+    same "$who: the token is asked for without authorization, once, and is sent" '/token without 1, Bearer' \
+        "$(jq -rs '[.[] | select(.path == "/token")] as $t | "\($t | map("\(.path) \(.auth // "without")") | unique | join(" ")) \($t | length), \(map(.auth // empty) | unique | join(" "))"' log)"
+    anew '{"anonymous": false, "open": true}'
+    check "$who: no challenge" pull
+    check "$who: no challenge: everything is there" whole cache
+    requests
+    same "$who: no challenge: no token, and no authorization" '0 0' \
+        "$(jq -rs '"\([.[] | select(.path == "/token")] | length) \([.[] | select(.auth)] | length)"' log)"
+done
+tell '{"open": false}'
+export REGISTRY_AUTH_FILE=$scratch/auth.json
 
 for faults in '["cut", "cut", "cut"]' '["429"]' '["500", "500"]' '["slow"]' '["cut", "429", "500", "cut"]' '["wrong"]'; do
     anew "{\"big\": $faults}"

@@ -46,6 +46,20 @@ END
     at_exit kill $!
     wait_for "$port"
 }
+run_told_registry() { # LAYOUT: one that misbehaves as told; sets registry and its port, and plain, where it is told
+    python3 "$repo/builder/tests/tools/registry.py" "$1" server.pem server.key "user:$password" "$1.ports" &
+    at_exit kill $!
+    local i
+    for ((i = 0; i < 600; i++)); do if [ -e "$1.ports" ]; then break; else sleep 0.1; fi; done
+    read -r port _ plain <"$1.ports"
+    registry=127.0.0.1:$port
+}
+tell() { # JSON [PLAIN]: what the server shall do; its requests so far are in the file `log`
+    exec 3<>"/dev/tcp/127.0.0.1/${2:-$plain}"
+    printf 'POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' ${#1} "$1" >&3
+    sed '1,/^\r$/d' <&3 >log
+    exec 3>&-
+}
 credentials() { # USER PASSWORD: for kiln
     printf '{"auths": {"%s": {"auth": "%s"}}}' "$registry" "$(printf '%s:%s' "$1" "$2" | base64 -w0)" >auth.json
 }

@@ -6,13 +6,15 @@ registry.py LAYOUT CERT KEY USER:PASSWORD PORTS_FILE
     the registry, a storage host for redirects (TLS as well, called localhost), and the same without TLS. That one is
     told what to do next by POST of JSON and answers with the requests so far, which it forgets:
     {"blobs": [FAULT, ...], "big": [...], "manifests": [...], "token": [...]} one per request (big: a blob of more than
-    100000 bytes), "rate": bytes per second, "uses": how many requests a token is good for
+    100000 bytes), "rate": bytes per second, "uses": how many requests a token is good for, "anonymous": tokens are for
+    everybody who comes without a password, "open": no token is wanted
 FAULTs: serve cut slow 429 500 short long wrong redirect redirect-plain loop empty
 """
 import base64, hashlib, http.server, json, os, ssl, sys, threading, time, urllib.parse
 
 lock = threading.Lock()
-state = {"big": [], "blobs": [], "manifests": [], "token": [], "rate": 0, "uses": 1 << 30, "dialect": ""}
+state = {"big": [], "blobs": [], "manifests": [], "token": [], "rate": 0, "uses": 1 << 30, "dialect": "", "anonymous": False,
+         "open": False}
 log, tokens = [], {}
 
 
@@ -134,13 +136,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             fault = self.fault("token")
             if fault != "serve":
                 self.answer(200 if fault == "empty" else 500, b"{}")
-            elif self.headers.get("Authorization") != want:
+            elif self.headers.get("Authorization") != (None if state["anonymous"] else want):
                 self.answer(401)
             else:
                 self.give_token()
             return
         parts = path.strip("/").split("/")
-        if self.server.name == "registry" and state["dialect"] != "ollama" and not self.allowed():
+        free = state["open"] or state["dialect"] == "ollama"
+        if self.server.name == "registry" and not free and not self.allowed():
             realm = 'Bearer realm="https://127.0.0.1:%d/token",service="test",scope="repository:other:push"' % ports[0]
             self.answer(401, b"", [("WWW-Authenticate", realm)])
         elif len(parts) >= 4 and parts[-2] in ("blobs", "manifests"):

@@ -55,12 +55,15 @@ int pull_everywhere(const struct pull *p, const char *kind, const struct referen
 	mirrors_of(p->mirrors, &arena, ref, &places);
 	for (size_t i = 0; r < 0 && i < places.all.n; i++) {
 		_cleanup_err_ struct err why = ERR_INIT;
+		bool last = i + 1 == places.all.n;
 		s.at = &places.all.v[i];
+		if (!last && registry_gives_way(p->registry, s.at))
+			continue;
 		r = fn(&s, arg, &why);
 		if (r == 0)
 			break;
-		bool next = i + 1 < places.all.n && (why.kind == ERR_NETWORK || why.kind == ERR_RESOLVE);
-		if (next) {
+		if (!last && (why.kind == ERR_NETWORK || why.kind == ERR_RESOLVE)) {
+			registry_gave_way(p->registry, s.at);
 			log_warn("mirror %s: %s", s.at->registry, why.msg);
 			continue;
 		}

@@ -11,7 +11,8 @@ struct pull {
 };
 /*
  * Ask what a reference means for the platform. A mirror that has no such image, or does not answer, gives way to the
- * next with a warning; what a registry serves against its own digests is an error at once. Texts go to the arena.
+ * next with a warning, and is not asked for it again with the same client; what a registry serves against its own
+ * digests is an error at once. Texts go to the arena.
  */
 int pull_pin(
 	const struct pull *p, const struct reference *ref, struct arena *arena, struct image_pin *ret, struct err *err);

@@ -9,6 +9,7 @@
 struct door {
 	struct auth auth;
 	struct download_auth download;
+	bool gave_way;
 };
 struct registry {
 	struct arena arena;
@@ -73,6 +74,16 @@ static struct door *door_to(struct registry *r, const struct mirror_place *at)
 	d->download = (struct download_auth){.get = get_header, .arg = &d->auth};
 	vec_push(&r->doors, d);
 	return d;
+}
+
+bool registry_gives_way(struct registry *r, const struct mirror_place *at)
+{
+	return door_to(r, at)->gave_way;
+}
+
+void registry_gave_way(struct registry *r, const struct mirror_place *at)
+{
+	door_to(r, at)->gave_way = true;
 }
 
 static int send_with(struct registry *r, struct door *d, const char *uri, const char *refused, char **sent,

@@ -41,9 +41,9 @@ at=v2/hub/team/app/manifests/1
 nowhere="kiln: warning: mirror $dead: https://$dead/$at: no connection: Connection refused (5 attempts)"
 nothing="kiln: warning: mirror $empty: https://$empty/$at: there is no such image (1)"
 all() { # what is asked of a registry that has all
-    local d
+    local d=${manifest#*:}
     echo "200 /$at"
-    for d in "${manifest#*:}"; do echo "200 /v2/hub/team/app/manifests/${d::7}"; done
+    echo "200 /v2/hub/team/app/manifests/${d::7}"
     jq -r '.config.digest, .layers[].digest' "layout/blobs/sha256/${manifest#*:}" | sed 's,sha256:\(.......\).*,200 /v2/hub/team/app/blobs/\1,'
 }
 

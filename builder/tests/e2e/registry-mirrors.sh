@@ -41,9 +41,8 @@ at=v2/hub/team/app/manifests/1
 nowhere="kiln: warning: mirror $dead: https://$dead/$at: no connection: Connection refused (5 attempts)"
 nothing="kiln: warning: mirror $empty: https://$empty/$at: there is no such image (1)"
 all() { # what is asked of a registry that has all
-    local d=${manifest#*:}
     echo "200 /$at"
-    echo "200 /v2/hub/team/app/manifests/${d::7}"
+    echo "200 /v2/hub/team/app/manifests/${manifest:7:7}"
     jq -r '.config.digest, .layers[].digest' "layout/blobs/sha256/${manifest#*:}" | sed 's,sha256:\(.......\).*,200 /v2/hub/team/app/blobs/\1,'
 }
 
@@ -58,7 +57,8 @@ lies() { # NAME TOLD MESSAGE
     rm -rf cache
     forget
     tell "$2" "$liar_plain"
-    refused "$1: refused" 5 "kiln: error: image docker.io/team/app:1: $3" pull "$liar" "$good"
+    refused "$1: refused" 5 "kiln: error: image docker.io/team/app:1: $3
+kiln: hint: $liar sent it: try again; if it stays so, take another mirror, or pin another version of the image" pull "$liar" "$good"
     same "$1: the next is not asked" '' "$(asked "$good_plain")"
     same "$1: nothing wrong is kept" '' "$(cd cache/sha256 && for f in *; do [ "$f" = '*' ] || echo "$f  $f"; done | sha256sum --quiet -c 2>&1 | grep -v 'no properly')$(find cache/tmp -type f)"
 }

@@ -8,8 +8,18 @@ struct pull_site {
 	const struct pull *pull;
 	const struct mirror_place *at;
 	const struct reference *ref;
-	const char *name;
+	const char *name, *kind;
 };
+
+/* What came is not what its digest says: the same to do for who pins and who fetches. */
+static int lied(const struct pull_site *s, struct err *err)
+{
+	if (err->kind == ERR_VERIFY)
+		err_hint(err,
+			"%s sent it: try again; if it stays so, take another mirror, or pin another version of the %s",
+			s->at->registry, s->kind);
+	return -1;
+}
 
 int pull_document(
 	const struct pull_site *s, const char *digest, struct arena *arena, struct blob_ref *ret, struct err *err)
@@ -19,10 +29,12 @@ int pull_document(
 	char found[HASH_HEX];
 
 	if (registry_document(s->pull->registry, s->at, what, &r, err) < 0)
-		return -1;
+		return lied(s, err);
 	hash_bytes(r.body, r.len, found);
-	if (digest && strcmp(digest, found) != 0)
-		return err_set(err, ERR_VERIFY, "manifest: its SHA-256 is %s, expected is %s", found, digest);
+	if (digest && strcmp(digest, found) != 0) {
+		err_set(err, ERR_VERIFY, "manifest: its SHA-256 is %s, expected is %s", found, digest);
+		return lied(s, err);
+	}
 	if (cache_add_bytes(s->pull->cache, r.body, r.len, found, err) < 0)
 		return -1;
 	*ret = (struct blob_ref){
@@ -41,7 +53,7 @@ int pull_blobs(const struct pull_site *s, const struct blob_ref *const *list, si
 		_cleanup_free_ char *what = xasprintf("blob %.12s", list[i]->digest);
 		d[i] = registry_blob(s->pull->registry, s->at, list[i]->digest, list[i]->size, what);
 	}
-	return download_all(s->pull->cache, d, n, registry_net(s->pull->registry), err);
+	return download_all(s->pull->cache, d, n, registry_net(s->pull->registry), err) < 0 ? lied(s, err) : 0;
 }
 
 int pull_everywhere(const struct pull *p, const char *kind, const struct reference *ref,
@@ -49,7 +61,7 @@ int pull_everywhere(const struct pull *p, const char *kind, const struct referen
 {
 	struct arena arena = {0};
 	struct mirror_places places = {0};
-	struct pull_site s = {.pull = p, .ref = ref, .name = reference_text(&arena, ref)};
+	struct pull_site s = {.pull = p, .ref = ref, .name = reference_text(&arena, ref), .kind = kind};
 	int r = -1;
 
 	mirrors_of(p->mirrors, &arena, ref, &places);

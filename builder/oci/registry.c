@@ -106,8 +106,14 @@ static int judge(const struct response *r, const char *what, struct err *err)
 {
 	char found[HASH_HEX];
 
-	if (r->status == 404)
-		return err_set(err, ERR_RESOLVE, "there is no such image (%s)", what);
+	if (r->status == 404) {
+		err_set(err, ERR_RESOLVE, "there is no such image (%s)", what);
+		if (!str_starts(what, "sha256:"))
+			return err_hint(err, "check its name and its tag, or say under \"mirrors:\" where else it is");
+		return err_hint(err,
+			"check its name and its digest, or say under \"mirrors:\" where else it is; \"kiln "
+			"lock\" pins what a tag means now");
+	}
 	if (r->status == 401 || r->status == 403)
 		return err_set(err, ERR_NETWORK, "the registry denies access (HTTP status %ld)", r->status);
 	if (r->status != 200)

@@ -19,7 +19,21 @@ static struct upstream_layer layer_of(
 		.index = index};
 }
 
-/* A blob that rotted in the cache is dropped: the next build fetches it again. */
+/* The first of the lock's images that has this layer: others may share it. */
+static const char *image_of(const struct upstreams *u, const struct pin_layer *p)
+{
+	for (size_t i = 0; i < u->lock->images.n; i++) {
+		const struct lock_image *image = &u->lock->images.v[i];
+		for (size_t k = 0; k < image->pin.n_layers; k++)
+			if (strcmp(image->pin.layers[k].blob.digest, p->blob.digest) == 0 &&
+				strcmp(image->pin.layers[k].diff_id, p->diff_id) == 0)
+				return image->name;
+	}
+	return "of no name";
+}
+
+/* A blob that rotted in the cache is dropped: the next build fetches it again. What is wrong as it was pinned stays so.
+ */
 static int make_index(const struct step *s, const char *dir, struct err *err)
 {
 	const struct blob_step *b = s->arg;
@@ -30,10 +44,14 @@ static int make_index(const struct step *s, const char *dir, struct err *err)
 	int r = upstream_index(&l, err);
 
 	arena_release(&mem);
-	if (r < 0 && err->kind == ERR_VERIFY &&
-		cache_verify(b->all->cache, p->blob.digest, p->blob.size, &ignored) == 0)
-		err_hint(err, "the damaged copy in the cache is gone: the next build fetches it again");
-	return r;
+	if (r == 0)
+		return 0;
+	if (err->kind == ERR_VERIFY) {
+		bool rotten = cache_verify(b->all->cache, p->blob.digest, p->blob.size, &ignored) == 0;
+		err_hint(err, rotten ? "the damaged copy in the cache is gone: the next build fetches it again"
+				     : "the image is damaged or malicious: pin another version of it");
+	}
+	return err_wrap(err, "image %s", image_of(b->all, p));
 }
 
 static struct blob_step *find(const struct upstreams *u, const struct pin_layer *p)

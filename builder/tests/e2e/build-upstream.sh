@@ -93,7 +93,7 @@ printf x | dd of=rotten bs=1 seek=700 conv=notrunc status=none
 rotten=$(sha256sum <rotten | cut -d' ' -f1)
 mv rotten two/sha256/"$layer"
 rm -r two/steps/store-* two/steps/layer-"${layer:0:12}"-*
-same 'a damaged blob is refused' "kiln: error: layer-${layer:0:12}: layer sha256:$layer: the blob is sha256:$rotten
+same 'a damaged blob is refused' "kiln: error: layer-${layer:0:12}: image localhost/kiln/foreign/layout:kiln: layer sha256:$layer: the blob is sha256:$rotten
 kiln: hint: the damaged copy in the cache is gone: the next build fetches it again" "$(again 2>&1 | grep -E '^kiln: (error|hint)')"
 check 'and fetched again' again
 same 'to the same bytes' "$(sha256sum <"$image")" "$(sha256sum <"$scratch/three/foreign.raw")"

@@ -89,11 +89,11 @@ fails() { # NAME TOLD STATUS MESSAGE
     refused "$1" "$3" "kiln: error: p.yaml:8:5: model $name: $4" fetch again
     same "$1: nothing wrong is kept" '' "$(cd again/sha256 && for f in *; do [ "$f" = '*' ] || echo "$f  $f"; done | sha256sum --quiet -c 2>&1 | grep -v 'no properly')"
 }
-at="https://$registry/v2/ollama/library/tiny" gone='
-kiln: hint: the registry no longer has what the lock names: "kiln lock" pins what it has now'
-fails 'weights with a wrong digest' '{"big": ["wrong", "wrong"]}' 5 "blob ${weights:7:12}: $at/blobs/$weights: its SHA-256 is $wrong, expected is ${weights#*:}$gone"
-fails 'weights that are too long' '{"big": ["long"]}' 5 "blob ${weights:7:12}: $at/blobs/$weights: the server has $((size + 1)) bytes, expected are $size$gone"
-fails 'a manifest with a wrong digest' '{"manifests": ["wrong"]}' 5 "manifest: its SHA-256 is $wrong_manifest, expected is ${manifest#*:}"
+at="https://$registry/v2/ollama/library/tiny" lie="
+kiln: hint: $registry sent it: try again; if it stays so, take another mirror, or pin another version of the model"
+fails 'weights with a wrong digest' '{"big": ["wrong", "wrong"]}' 5 "blob ${weights:7:12}: $at/blobs/$weights: its SHA-256 is $wrong, expected is ${weights#*:}$lie"
+fails 'weights that are too long' '{"big": ["long"]}' 5 "blob ${weights:7:12}: $at/blobs/$weights: the server has $((size + 1)) bytes, expected are $size$lie"
+fails 'a manifest with a wrong digest' '{"manifests": ["wrong"]}' 5 "manifest: its SHA-256 is $wrong_manifest, expected is ${manifest#*:}$lie"
 tell '{"big": [], "manifests": []}'
 
 cp mine.gguf good.gguf
@@ -115,7 +115,8 @@ profile '{memory: 2G, disk: 4G}' '  - tiny:cloud'
 same 'a model that is not here' "models: p.yaml:8:5: model registry.ollama.ai/library/tiny:cloud: config: the model runs elsewhere, at \"https://cloud.example\"" \
     "$(lock cache 2>&1 | grep -v '^  ')"
 profile '{memory: 2G, disk: 4G}' "  - $registry/library/tiny:nosuch" # no mirror of it, so nobody else is asked
-same 'a model that is not there' "models: p.yaml:8:5: model $registry/library/tiny:nosuch: https://$registry/v2/library/tiny/manifests/nosuch: there is no such image (nosuch)" \
+same 'a model that is not there' "models: p.yaml:8:5: model $registry/library/tiny:nosuch: https://$registry/v2/library/tiny/manifests/nosuch: there is no such image (nosuch)
+hint: check its name and its tag, or say under \"mirrors:\" where else it is" \
     "$(lock cache 2>&1 | grep -v '^  ')"
 
 # The sizes of a registry's models are known from the lock: then the plan refuses what does not fit.

@@ -91,17 +91,19 @@ fails() { # NAME TOLD STATUS MESSAGE: refused with that message, and nothing of 
 size=$(stat -c %s "$blobs/${big#*:}")
 wrong=$(python3 -c 'import sys; b = open(sys.argv[1], "rb").read(); sys.stdout.buffer.write(bytes([b[0] ^ 1]) + b[1:])' "$blobs/${big#*:}" |
     sha256sum | cut -d' ' -f1)
+lie="
+kiln: hint: $registry sent it: try again; if it stays so, take another mirror, or pin another version of the image"
 wrong_manifest=$(printf 'z%s' "$(tail -c +2 "$blobs/${manifest#*:}")" | sha256sum | cut -d' ' -f1)
-fails 'wrong bytes, twice' '{"big": ["wrong", "wrong"]}' 5 "$blob: its SHA-256 is $wrong, expected is ${big#*:}"
-fails 'a manifest with wrong bytes' '{"manifests": ["serve", "wrong"]}' 5 "manifest: its SHA-256 is $wrong_manifest, expected is ${manifest#*:}"
+fails 'wrong bytes, twice' '{"big": ["wrong", "wrong"]}' 5 "$blob: its SHA-256 is $wrong, expected is ${big#*:}$lie"
+fails 'a manifest with wrong bytes' '{"manifests": ["serve", "wrong"]}' 5 "manifest: its SHA-256 is $wrong_manifest, expected is ${manifest#*:}$lie"
 fails 'an empty manifest' '{"manifests": ["empty"]}' 5 "manifest:1:0: '[' or '{' expected near end of file"
-fails 'one byte too many' '{"big": ["long"]}' 5 "$blob: the server has $((size + 1)) bytes, expected are $size"
-fails 'one byte too few' '{"big": ["short"]}' 5 "$blob: the server has $((size - 1)) bytes, expected are $size"
+fails 'one byte too many' '{"big": ["long"]}' 5 "$blob: the server has $((size + 1)) bytes, expected are $size$lie"
+fails 'one byte too few' '{"big": ["short"]}' 5 "$blob: the server has $((size - 1)) bytes, expected are $size$lie"
 fails 'redirects without end' '{"manifests": ["loop"]}' 4 "$manifests: the server redirects more than 10 times"
 fails 'https: becomes http:' '{"manifests": ["redirect-plain"]}' 4 "$manifests: the server redirects from https: to http:"
 fails 'https: becomes http: for a blob' '{"big": ["redirect-plain"]}' 4 "$blob: the server redirects from https: to http:
 kiln: hint: check that this host can reach the server; what arrived is kept and continued next time"
-fails 'a token server that answers nonsense' '{"token": ["empty"]}' 5 "$manifests: $registry: its token server answers without a token"
+fails 'a token server that answers nonsense' '{"token": ["empty"]}' 5 "$manifests: $registry: its token server answers without a token$lie"
 anew '{"blobs": ["redirect", "redirect"], "big": ["redirect"], "manifests": ["redirect"]}'
 check 'redirected to another host' pull
 check 'redirected to another host: everything is there' whole cache

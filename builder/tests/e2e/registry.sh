@@ -39,7 +39,8 @@ $scratch/auth.json: the credentials of $registry are with the helper docker-cred
 kiln: hint: \"podman login $registry\" writes them to auth.json" with_ca pull "$app:1"
 credentials user "$password"
 refused 'a tag that is not there' 3 "kiln: error: image $app:nosuch: https://$registry/v2/hub/team/app/manifests/nosuch: \
-there is no such image (nosuch)" with_ca pull "$app:nosuch"
+there is no such image (nosuch)
+kiln: hint: check its name and its tag, or say under \"mirrors:\" where else it is" with_ca pull "$app:nosuch"
 refused 'an architecture that is not there' 3 "kiln: error: image $app:1: index: there is none for linux/s390x; \
 there is: linux/amd64, linux/arm64/v8" with_ca pull "$app:1" --arch s390x
 
@@ -55,7 +56,8 @@ refused 'offline another one means nothing' 4 "kiln: error: image $app:2: what i
 kiln: hint: run \"kiln lock\" or \"kiln image pull\" once with a network" image show "$app:2" --offline
 same 'ls lists what was pulled' "$app:1 0" "$(image ls --json | jq -r ".[] | select(.name == \"$app:1\") | \"\(.name) \(.missing)\"")"
 refused 'a digest that it does not have' 3 "kiln: error: image $app@sha256:$(printf '0%.0s' {1..64}): \
-https://$registry/v2/hub/team/app/manifests/sha256:$(printf '0%.0s' {1..64}): there is no such image (sha256:$(printf '0%.0s' {1..64}))" \
+https://$registry/v2/hub/team/app/manifests/sha256:$(printf '0%.0s' {1..64}): there is no such image (sha256:$(printf '0%.0s' {1..64}))
+kiln: hint: check its name and its digest, or say under \"mirrors:\" where else it is; \"kiln lock\" pins what a tag means now" \
     with_ca pull "$app@sha256:$(printf '0%.0s' {1..64})"
 all_sound() { (cd cache/sha256 && for f in *; do echo "$f  $f"; done | sha256sum --quiet -c); }
 check 'everything in the cache has its SHA-256' all_sound

@@ -57,7 +57,7 @@ static void fuzz_gguf(const uint8_t *data, size_t size, struct arena *arena)
 		return;
 	}
 	_cleanup_free_ char *count = gguf_count(g.parameters);
-	if (!*count || !*g.architecture)
+	if (!*count || !*g.architecture || g.token > INT64_MAX)
 		abort();
 }
 

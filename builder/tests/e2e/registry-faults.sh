@@ -110,20 +110,51 @@ check 'redirected to another host: everything is there' whole cache
 requests
 same 'which sees neither token nor password' '4 0' "$(jq -rs '[.[] | select(.host == "storage")] | "\(length) \([.[] | select(.auth)] | length)"' log)"
 
-# Killed at 20 moments of a download of about 0.7 s; each time the next run completes it.
-again=0 partly=0
-for ((i = 1; i <= 20; i++)); do
-    anew '{"rate": 2000000}'
-    mkdir cache
-    { timeout -s KILL "0.$(printf %02d $((i * 4 + 5)))" "$kiln" -q image pull --cache cache --registry-ca ca.pem "$registry/team/app:1"; } >/dev/null 2>&1
+# Killed at 20 random moments of the time that it needs; each time the next run completes it. One that ended before its moment
+# does not count, and another moment is drawn. KILN_TEST_SEED gives the same moments again.
+kills=20 killed=0 ended=0 broken='' again='' resumed=0 anew_begun=''
+slowly='{"rate": 1000000}' fast='{"rate": 0}'
+pull_killed() { # MS: kill -9 after that time
+    timeout --foreground -s KILL "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))" \
+        "$kiln" -q image pull --cache cache --registry-ca ca.pem "$registry/team/app:1" >/dev/null 2>&1
+}
+anew "$slowly"
+begun=${EPOCHREALTIME/[.,]/}
+pull >/dev/null
+needs=$(((${EPOCHREALTIME/[.,]/} - begun) / 1000))
+RANDOM=${KILN_TEST_SEED:=$((EPOCHSECONDS % 32768))}
+echo "# KILN_TEST_SEED=$KILN_TEST_SEED, $needs ms for the whole"
+while [ $killed -lt $kills ] && [ $ended -lt $((2 * kills)) ]; do
+    anew "$slowly"
+    ms=$((RANDOM * needs / 32768 + 1))
+    pull_killed $ms
+    case $? in
+    137) killed=$((killed + 1)) ;;
+    0)
+        ended=$((ended + 1))
+        whole cache || broken+=" ended:$ms"
+        continue
+        ;;
+    *)
+        broken+=" status:$ms"
+        break
+        ;;
+    esac
     verified=$(find cache/sha256 -type f -printf '%f\n' 2>/dev/null)
-    [ -z "$(find cache/partial -type f -size +0 2>/dev/null)" ] || partly=$((partly + 1))
+    parts=$(find cache/partial -type f -size +0 -printf '%f %s\n' 2>/dev/null | grep -E '^[0-9a-f]{64} ')
+    tell "$fast"
+    pull >/dev/null || broken+=" resumed:$ms"
+    whole cache || broken+=" whole:$ms"
     requests
-    pull >/dev/null || break
-    requests
-    for d in $verified; do grep -q "$d" log && again=$((again + 1)); done
-    whole cache || break
+    for d in $verified; do ! grep -q "$d" log || again+=" $d:$ms"; done
+    while read -r d size; do
+        if [ -z "$d" ] || [ "$size" -ge "$(stat -c %s "$blobs/$d")" ]; then continue; fi # a whole one has only to be verified
+        resumed=$((resumed + 1))
+        [ "$(jq -r --arg d "$d" 'select(.path | endswith($d)) | "\(.status) \(.range)"' log)" = "206 bytes=$size-" ] || anew_begun+=" $d:$ms"
+    done <<<"$parts"
 done
-same 'killed at 20 moments, completed by the next run' 21 "$i"
-same 'nothing verified was fetched again' 0 "$again"
-if [ "$partly" -gt 0 ]; then ok 'some were killed with half a blob'; else not_ok 'some were killed with half a blob'; fi
+same 'killed at 20 random moments, completed by the next run' "$kills" "$killed$broken"
+same 'nothing verified was fetched again' '' "$again"
+same 'what had begun to arrive is asked for from there on' '' "$anew_begun"
+echo "# $resumed parts were continued; $ended ended before their moment"
+if [ $resumed -gt 0 ]; then ok 'some were killed with half a blob'; else not_ok 'some were killed with half a blob'; fi

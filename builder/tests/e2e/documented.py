@@ -89,6 +89,14 @@ def plain(text):
     return re.sub(r"\$\{[a-z]+:[^}]*\}", "x", text)
 
 
+def plain_inside(value):
+    if isinstance(value, dict):
+        return {k: plain_inside(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain_inside(v) for v in value]
+    return plain(value) if isinstance(value, str) else value
+
+
 def read_yaml(text):
     done = subprocess.run([f"{BUILD}/tools/yamljson"], input=text.encode(), capture_output=True, check=False)
     if done.returncode:
@@ -182,6 +190,46 @@ def command(words, table):
     return wrong
 
 
+def known_call(step, table):
+    """METHOD PATH of an HTTP step and what the table has of it; * is one part of a path."""
+    call = f"{step.get('method') or ('POST' if 'body' in step or 'json' in step or 'form' in step else 'GET')} {step['path']}"
+    for pattern, known in table.items():
+        if re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]+"), call):
+            return call, known
+    return call, None
+
+
+def calls(steps, table):
+    """HTTP steps: the call, its body, and that answers which are no failure are documented ones."""
+    wrong = [] if steps else ["there are none"]
+    for step in steps:
+        call, known = known_call(step, table)
+        if known is None:
+            wrong.append(f"{call}: no such call")
+            continue
+        body = step.get("json") or (json.loads(step["body"]) if "body" in step else {})
+        wrong += walk(body, known.get("body", {}), call)
+        wrong += [f"{call}: {status} is no answer of it" for status in step["expect"] if status not in known["answers"]]
+    return wrong
+
+
+def programs(steps, table):
+    """Commands of steps, by the words that they begin with; what is piped in where the table says it is JSON; their environment."""
+    wrong = [] if steps else ["there are none"]
+    for step in steps:
+        line = " ".join(step["command"])
+        name = max((n for n in table["commands"] if line == n or line.startswith(n + " ")), key=len, default=None)
+        if name is None:
+            wrong.append(f"{line}: no such command")
+            continue
+        known = table["commands"][name]
+        wrong += [f"{name}: {e}" for e in command(step["command"][len(name.split(" ")):], dict({"options": {}, "words": "string"}, **known))]
+        wrong += walk({k: Word(v) for k, v in step["env"].items()}, table["environment"], name)
+        if "input" in known:
+            wrong += walk(json.loads(step["stdin"]), known["input"], name)
+    return wrong
+
+
 class Machine:
     """What is generated of a profile."""
     known = {}
@@ -230,7 +278,12 @@ class Machine:
         return [word.strip('"') for line in self.values(container, "Exec") for word in line.split(" ")]
 
     def steps(self, container):
-        return [s for p in self.all["machine"]["provision"] for s in p["steps"] if s.get("exec", {}).get("in") == container]
+        """Of provisioning, with those that wait and that ask whether it is so already: HTTP calls, and commands with their environment."""
+        every = [s for p in self.all["machine"]["provision"] for s in p["steps"]]
+        asked = every + [{"env": s.get("env"), **s[more]} for s in every for more in ("wait", "unless") if s.get(more)]
+        http = [one["http"] for one in asked if container in one.get("http", {}).get("to", [])]
+        run = [dict(one["exec"], env=one.get("env") or {}, stdin=one.get("stdin")) for one in asked if container in one.get("exec", {}).get("in", [])]
+        return http, run
 
 
 READERS = {"yaml": read_yaml, "ini": read_ini, "properties": read_properties}
@@ -253,6 +306,10 @@ def look(check, read):
             return sections(words(text), check["keys"])
         if kind == "command":
             return command(json.loads(text), check["keys"])
+        if kind == "calls":
+            return calls(json.loads(text), check["keys"])
+        if kind == "programs":
+            return programs(json.loads(text), check["keys"])
         if kind == "alloy":
             return alloy_syntax.complaints(text, check["keys"])
         raise ValueError(f"as: {kind}?")
@@ -266,6 +323,8 @@ def reader(machine, check):
         return lambda: json.dumps({k: plain(v) for k, v in machine.environment(container).items()})
     if check["as"] == "command":
         return lambda: json.dumps(machine.command(container))
+    if check["as"] in ("calls", "programs"):
+        return lambda: json.dumps(plain_inside(machine.steps(container)[check["as"] == "programs"]))
     return lambda: plain(machine.file(container, check["file"]))
 
 

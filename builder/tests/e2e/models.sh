@@ -54,7 +54,10 @@ same 'the plan knows them' "$(printf '%s %s\n' tiny:1 "$size" me/mine:latest "$(
     "$("$kiln" plan p.yaml --cache cache --json | jq -r '.models[] | "\(.short) \(.weights)"')"
 requested() { tell '{}' && jq -rs '[.[] | "\(.host) \(.path | sub(".*/v2"; "/v2")) \(.auth)"] | unique | .[]' log; }
 requested >/dev/null
+tokens() { "$kiln" plan p.yaml --cache cache --json | jq -r '[.models[].token] + [.budget.models | .context, .unread] | map(tostring) | join(" ")'; }
+same 'what the context of one of a registry takes is not known yet' "null 512 $((512 * 256)) 1" "$(tokens)"
 check 'kiln fetch' fetch cache
+same 'but when it is fetched; both say their own number of tokens' "512 512 $((2 * 512 * 256)) 0" "$(tokens)"
 same 'blobs come from where the registry sends, who is told nothing of us' \
     "$({ echo 'registry /v2/'; echo "registry /v2/ollama/library/tiny/manifests/$manifest"; blobs_of "$manifest" | sort -u | sed "s,.*,registry /v2/ollama/library/tiny/blobs/&\nstorage /v2/ollama/library/tiny/blobs/&,"; } | sed 's/$/ null/' | sort)" \
     "$(requested | sort)"

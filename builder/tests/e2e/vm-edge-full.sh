@@ -20,10 +20,10 @@ play() { # ENGINE SCENARIO...
     listens_as_planned edge-test "$1"
 }
 read -ra native <<<"${KILN_TEST_SCENARIOS-sso-power-cut first-boot reboot}"
-read -ra qemu <<<"${KILN_TEST_QEMU-sso}"
+read -ra qemu <<<"${KILN_TEST_QEMU-sso-once}"
 play nspawn "${native[@]}"
-# QEMU's emulation of two processors runs stale instructions now and again where a program changes its code, as Java does: Keycloak
-# crashed twice in one boot and six times in another, and came back each time. That of one is so slow that it times out instead.
+# Once: QEMU's emulation of two processors runs stale instructions now and again where a program changes its code, as Java does.
+# Keycloak crashed twice in one boot and six times in another, and came back each time. That of one is so slow that it times out.
 play qemu "${qemu[@]}"
 pinned edge-test
 

@@ -206,6 +206,8 @@ static int open_file(const struct local *l, const char *name, struct source *s, 
 	s->fd = path_open_in(l->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	if (s->fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_VERIFY, "%s: it has no %.200s", l->path, name);
+	if (s->fd < 0 && errno == ELOOP)
+		return err_set(err, ERR_VERIFY, "%s: %.200s is a link, and none is followed", l->path, name);
 	if (s->fd < 0 || fstat(s->fd, &st) < 0)
 		return err_sys(err, errno, "%s/%s", l->path, name);
 	if (!S_ISREG(st.st_mode))

@@ -17,12 +17,23 @@ static int pin_offline(
 	return -1;
 }
 
+/* What somebody brought as a directory or a file may be damaged on its way, or be meant so. */
+static int bring_again(struct err *err)
+{
+	if (err->kind == ERR_VERIFY && !err->hint)
+		err_hint(err, "the layout or archive is damaged or malicious: bring it again, or another version of "
+			      "the image");
+	return -1;
+}
+
 static struct local *open_local(const struct image_place *at, struct err *err)
 {
 	struct local *l = local_open(at->path, at->from.kind == SOURCE_ARCHIVE, err);
 
-	if (!l)
+	if (!l) {
+		bring_again(err);
 		err_wrap(err, "image %s", at->name);
+	}
 	return l;
 }
 
@@ -34,7 +45,8 @@ static int pin_anew(
 	_cleanup_local_ struct local *l = open_local(at, err);
 	if (!l)
 		return -1;
-	return layout_pin(l, at->from.name, at->name, p->cache, p->platform, arena, ret, err);
+	return layout_pin(l, at->from.name, at->name, p->cache, p->platform, arena, ret, err) < 0 ? bring_again(err)
+												  : 0;
 }
 
 int source_pin(
@@ -59,7 +71,9 @@ int source_fetch(const struct pull *p, const struct image_place *at, const struc
 		return err_hint(err, "run \"kiln fetch\" with a network");
 	}
 	_cleanup_local_ struct local *l = open_local(at, err);
-	return l ? layout_fetch(l, at->name, p->cache, pin, err) : -1;
+	if (!l)
+		return -1;
+	return layout_fetch(l, at->name, p->cache, pin, err) < 0 ? bring_again(err) : 0;
 }
 
 uint64_t source_missing(const struct cache *c, const struct image_pin *pin, uint64_t *ret_all)

@@ -70,11 +70,18 @@ static int empty_dir(int dirfd, struct err *err)
 	return r;
 }
 
+static int check_owner(const struct member *m, struct err *err)
+{
+	if (m->uid <= ID_MAX && m->gid <= ID_MAX)
+		return 0;
+	tar_refuse(err, m->path, "its owner %u:%u is not within 0 to %d, the users of a build", m->uid, m->gid, ID_MAX);
+	return err_hint(err, "the image can be run as it is, but nothing can be derived from it");
+}
+
 static int set_attributes(int fd, const struct member *m, struct err *err)
 {
-	if (m->uid > ID_MAX || m->gid > ID_MAX)
-		return tar_refuse(err, m->path, "its owner %u:%u is not within 0 to %d, the users of a build", m->uid,
-			m->gid, ID_MAX);
+	if (check_owner(m, err) < 0)
+		return -1;
 	if (fchown(fd, m->uid, m->gid) || fchmod(fd, m->mode))
 		return failed(m->path, errno, err);
 	for (size_t i = 0; i < m->n_xattrs; i++) /* after the owner: a change of that clears capabilities */
@@ -125,9 +132,8 @@ static int put_special(struct unpacking *u, const struct member *m, struct err *
 		return failed(m->path, errno, err);
 	if (remove_name(at, name, err))
 		return -1;
-	if (m->uid > ID_MAX || m->gid > ID_MAX)
-		return tar_refuse(err, m->path, "its owner %u:%u is not within 0 to %d, the users of a build", m->uid,
-			m->gid, ID_MAX);
+	if (check_owner(m, err) < 0)
+		return -1;
 	if (m->type == '3' || m->type == '4')
 		return 0;
 	if ((m->type == '2' ? symlinkat(m->link, at, name) : mkfifoat(at, name, 0600)) ||

@@ -145,6 +145,7 @@ static void what_cannot_be_unpacked_is_refused(void **state)
 	assert_int_equal(ns_call(unpack_all, &u, &e), -1);
 	assert_non_null(
 		strstr(e.msg, ": member \"far\": its owner 65536:0 is not within 0 to 65535, the users of a build"));
+	assert_string_equal(e.hint, "the image can be run as it is, but nothing can be derived from it");
 	/* A blob that is no longer that of its index. */
 	assert_int_equal(truncate(l.path, 1024), 0);
 	u.to = scratch_path("cut");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Images that nobody should have made, through kiln lock and fetch by an ordinary user: each is refused with the reason,
+# Images that nobody should have made, through kiln lock, fetch and build by an ordinary user: each is refused with the reason,
 # and nothing is written, removed or read beside what kiln works on.
 # level: check
 # minutes: 2
@@ -61,6 +61,12 @@ stops() { # NAME COMMAND STATUS TEXT: what kiln says is TEXT, and the canaries a
 }
 goes_on() { as_user "$1" "$work/site/evil.yaml"; } # COMMAND
 digest() { sha256sum <"$1" | cut -c1-64; }
+layer() { # NAME N: the digest of the image's layer
+    local m
+    m=$(jq -r '.manifests[0].digest' "$service/$1/index.json")
+    jq -r ".layers[$2].digest" "$service/$1/blobs/sha256/${m#*:}" | cut -c8-
+}
+image=localhost/kiln/evil/evil:kiln
 
 again='
 kiln: hint: the layout or archive is damaged or malicious: bring it again, or another version of the image'
@@ -73,3 +79,28 @@ say '"oci:link:1"'
 check 'a blob that is a link to a file of the host: kiln lock' goes_on lock
 stops 'a blob that is a link to a file of the host' fetch 5 "kiln: error: container evil: image oci:link:1: $service/link: \
 blobs/sha256/$(digest "$open/canary") is a link, and none is followed$again"
+
+# Layers are read by the build, by each for itself.
+builds() { # NAME N TEXT IMAGE: layer N of the image is refused
+    local l
+    l=$(layer "$2" "$3")
+    say "\"oci:$2:1\""
+    check "$1: kiln fetch" goes_on fetch
+    stops "$1" build 5 "kiln: error: layer-${l::12}: image $image: layer sha256:$l: $4
+kiln: hint: the image is damaged or malicious: pin another version of it" --out "$work/out" -j 4
+    same "$1: nothing is built" '' "$(ls "$work/out" 2>/dev/null)"
+}
+builds 'a member that climbs out' climbs 1 'member "../canary": its path has ".."'
+builds 'a whiteout through a link' whiteout 0 'member "up/canary": a directory above it is a link or a file of the same layer'
+zeros=$(printf '0%.0s' {1..64})
+builds 'a diff id that is not that of the content' lies 1 "its content is sha256:$(layer lies 1), but the config has sha256:$zeros"
+size=$(stat -c %s "$service/bomb/blobs/sha256/$(layer bomb 0)")
+builds 'a decompression bomb' bomb 0 "it unpacks to more than 64.0 MiB, the limit for a blob of $((size * 10 / 1024 / 10)).$((size * 10 / 1024 % 10)) KiB"
+
+# What is derived from is unpacked, where links of a layer below lead out: the third layer is refused when the second has gone through.
+say '{from: "oci:derived:1", files: {/made: {text: "x"}}}'
+far=$(layer derived 2)
+stops 'layers that go through links of those below' build 5 "kiln: error: derived-evil-evil: image $image: layer sha256:$far: \
+member \"far\": its owner 65536:0 is not within 0 to 65535, the users of a build
+kiln: hint: the image can be run as it is, but nothing can be derived from it" --out "$work/out" -j 4
+same 'no image was built' '' "$(ls "$work/out" 2>/dev/null)"

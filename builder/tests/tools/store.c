@@ -1,7 +1,9 @@
 /*
  * A container store from images of an OCI layout, for test scripts.
  *   store LAYOUT TREE OUT THREADS SCRATCH REFERENCE...   TREE holds sqfstar; REFERENCE as in index.json, and podman's
- * name for it; indexes of the layers go to SCRATCH. Prints the report.
+ * name for it; indexes of the layers go to SCRATCH. Prints the report. OUT "-": the stream is made and thrown away,
+ * without sqfstar; printed are the most KiB of memory that the indexes took, its bytes, and the most KiB that writing
+ * it took.
  */
 #include "oci/store.h"
 #include "base/json.h"
@@ -11,6 +13,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "oci/manifest.h"
+#include "tree/namespace.h"
 
 struct job {
 	const char *layout, *scratch;
@@ -106,6 +109,39 @@ static int index_one(size_t i, void *arg, struct err *err)
 	return upstream_index(&((struct job *)arg)->layers.v[i], err);
 }
 
+/* Of this program's own memory: getrusage would tell of who started it as well. */
+static uint64_t peak_kib(void)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *text = path_read("/proc/self/status", 1 << 16, NULL, &ignored);
+	const char *at = text ? strstr(text, "\nVmHWM:") : NULL;
+
+	return at ? strtoull(at + strlen("\nVmHWM:"), NULL, 10) : 0;
+}
+
+static int throw_away(struct tar_sink *s, const void *data, size_t n, struct err *err)
+{
+	(void)s, (void)data, (void)n, (void)err;
+	return 0;
+}
+
+/* As squash_build has it, but for who reads. */
+static int stream(void *arg, struct err *err)
+{
+	struct tar_sink sink = {.write = throw_away};
+	struct tar_out out = {.sink = &sink};
+	struct store *s = store_plan(arg, err);
+	int r = s ? store_write(s, &out, 1700000000, err) : -1;
+	if (!r)
+		r = tar_end(&out, err);
+	if (!r)
+		printf("%llu %llu\n", (unsigned long long)out.bytes, (unsigned long long)peak_kib());
+	fflush(stdout);
+	tar_release(&out);
+	store_free(s);
+	return r;
+}
+
 static int run(struct job *j, char **argv, size_t n, struct err *err)
 {
 	uint64_t threads;
@@ -123,7 +159,13 @@ static int run(struct job *j, char **argv, size_t n, struct err *err)
 		return -1;
 	const char *const tools[] = {argv[1], NULL};
 	struct squash_opts o = {.tools = tools, .out = argv[2], .epoch = 1700000000, .threads = (unsigned)threads};
-	if (store_build(&o, &(struct store_spec){.upstream = images, .n_upstream = n}, &report, err))
+	struct store_spec spec = {.upstream = images, .n_upstream = n};
+	if (str_eq(argv[2], "-")) {
+		printf("%llu ", (unsigned long long)peak_kib());
+		fflush(stdout);
+		return ns_call(stream, &spec, err);
+	}
+	if (store_build(&o, &spec, &report, err))
 		return -1;
 	_cleanup_free_ char *text = json_canonical(report);
 	printf("%s", text);

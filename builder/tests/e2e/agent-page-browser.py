@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """The appliance's page in headless Chromium, driven by WebDriver over HTTP; prints TAP without the plan.
 
-agent-page-browser.py AGENT DIR PICTURES [AXE]     DIR is its scratch directory, AXE the file axe.min.js
+agent-page-browser.py AGENT DIR REPORT [AXE]     DIR is its scratch directory, AXE the file axe.min.js; in REPORT are the
+pictures afterwards, and index.html, which shows them with what was found at each
 """
+import html
 import http.server
 import json
 import os
@@ -18,13 +20,27 @@ sys.path.append(f"{os.path.dirname(os.path.abspath(__file__))}/../../../qemu-tes
 # pylint: disable=wrong-import-position
 import webdriver
 
-AGENT, DIR, PICTURES = sys.argv[1:4]
+AGENT, DIR, REPORT = sys.argv[1:4]
 AXE = sys.argv[4] if len(sys.argv) > 4 else None
 TAB, ENTER = "\ue004", "\ue007"
+TOLD = []  # what the report says, in order: ("ok" | "not ok" | "skipped" | "picture", text)
 
 
 def same(name, want, got):
+    TOLD.append(("ok" if want == got else "not ok", name))
     print(f"ok - {name}" if want == got else f"not ok - {name}\n# want: {want}\n# got:  {got}", flush=True)
+
+
+def report():
+    """Each picture after what was found at it."""
+    with open(f"{REPORT}/index.html", "w") as out:
+        out.write("<!doctype html><html lang=en><meta charset=utf-8><title>The appliance's page</title><style>body{font:1rem/1.5 sans-serif;"
+                  "margin:1rem auto;max-width:64rem}img{max-width:100%;border:1px solid}figure{margin:1rem 0 2rem}.not{color:#a40e26}</style>"
+                  "<h1>The appliance's page in Chromium</h1>\n")
+        for kind, text in TOLD:
+            text = html.escape(text)
+            out.write(f'<figure><img src="{text}.png" alt="{text}"><figcaption>{text}</figcaption></figure>\n' if kind == "picture" else
+                      f'<div class="{kind}">{kind}: {text}</div>\n')
 
 
 def port():
@@ -40,7 +56,8 @@ class Page(webdriver.Browser):
         super().__init__("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "1000,900", 60, **{"goog:loggingPrefs": {"browser": "ALL"}})
 
     def show(self, name):
-        self.picture(f"{PICTURES}/{name}.png")
+        self.picture(f"{REPORT}/{name}.png")
+        TOLD.append(("picture", name))
 
 
 def container(name, health="healthy", reason=None):
@@ -60,14 +77,22 @@ def publish(state, **changed):
                      service("grafana", "observability", "Dashboards of what Prometheus collects, behind the sign-on")],
         "provision": [{"id": "grafana.db", "service": "postgres", "title": "grafana claims a database", "state": "done", "step": None, "steps": []}],
         "problems": [], "links": [{"service": "grafana", "claim": "web", "url": "https://grafana.kiln.internal"}],
-        "images": [{"name": "traefik", "image": "docker.io/library/traefik:v3.7.15"}], "models": [{"name": "gemma3:270m", "bytes": 291000000, "digest": "f9dc304efa4c1dcb" * 4}],
+        "images": [{"name": "traefik", "image": "docker.io/library/traefik:v3.7.15"}], "models": [{"name": "gemma3:270m", "bytes": 291000000, "digest": "f9dc304efa4c1dcb" * 4, "loaded": True}],
         "disk": {"path": "/var", "size": 1 << 34, "available": 1 << 33}, "host": {"kernel": "6.12", "memory": {"size": 1 << 32, "available": 1 << 31}},
         "certificates": [{"id": "ca", "days": 3000}], "refusals": [{"from": "a", "to": "b", "protocol": "tcp", "port": 1, "packets": 2}],
         "backup": {"next": None, "items": [{"id": "postgres.keep", "service": "postgres", "last": None, "error": "no disk"}]},
+        "gpu": {"wanted": "nvidia", "kind": "nvidia.com/gpu", "state": "one", "reason": None, "driver": "550.163.01",
+                "found": [{"name": "0", "address": "0000:01:00.0", "model": "NVIDIA L4", "driver": "nvidia", "uuid": "GPU-1", "parts": []}],
+                "unusable": [], "containers": [{"name": "ollama", "devices": ["all"], "missing": []}]},
         "published_ms": int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000), **changed}
     with open(f"{DIR}/status.new", "w") as f:
         json.dump(status, f)
     os.rename(f"{DIR}/status.new", f"{DIR}/status.json")
+
+
+def logs(*pieces):
+    with open(f"{DIR}/logs.json", "w") as f:
+        json.dump({"containers": list(pieces)}, f)
 
 
 # Text and what is behind it, as WCAG 2 measures: the least contrast of all that is shown.
@@ -96,6 +121,7 @@ return wrong"""
 
 def axe(b, name):
     if not AXE:
+        TOLD.append(("skipped", name))
         print(f"ok - {name} # SKIP needs axe-core: npm, and a registry that has it", flush=True)
         return
     with open(AXE) as f:
@@ -105,25 +131,40 @@ def axe(b, name):
     same(name, [], found)
 
 
-def looks(b, at):
-    b.go(at)
+def sound(b, what):
+    """Of a state as it is shown: who cannot see well, or not at all, has it as well."""
+    same(f"{what}: every text can be read (4.5 to 1)", True, b.script(CONTRAST) >= 4.5)
+    same(f"{what}: headings, labels, lists and names are in order", [], b.script(SHAPE))
+    axe(b, f"{what}: axe-core finds nothing serious")
+    b.show(what.replace(", ", "-").replace(" ", "-"))
+
+
+def dark_and_light(b, state):
     for scheme, dark in (("light", False), ("dark", True)):
         b.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         r, g, blue = map(int, re.findall(r"\d+", b.script("return getComputedStyle(document.body).backgroundColor"))[:3])
-        same(f"{scheme} as the browser wants it", dark, r + g + blue < 200)
-        same(f"{scheme}: every text can be read (4.5 to 1)", True, b.script(CONTRAST) >= 4.5)
-        axe(b, f"{scheme}: axe-core finds nothing serious")
-        b.show(f"page-{scheme}")
+        same(f"{state}, {scheme}: as the browser wants it", dark, r + g + blue < 200)
+        sound(b, f"{state}, {scheme}")
     b.devtools("Emulation.setEmulatedMedia", features=[])
+
+
+def phone(b, state):
     b.devtools("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
-    same("on a phone nothing is wider than the screen", True, b.script("return document.documentElement.scrollWidth <= 360"))
-    same("what can be touched is large enough", [], b.script(
+    same(f"{state}, phone: nothing is wider than the screen", True, b.script("return document.documentElement.scrollWidth <= 360"))
+    same(f"{state}, phone: what can be touched is large enough", [], b.script(
         "return [...document.querySelectorAll('a,summary')].filter(e => e.getClientRects().length && e.getBoundingClientRect().height < 24).map(e => e.outerHTML)"))
-    same("text is not smaller than 13 pixels", True, b.script(
+    same(f"{state}, phone: text is not smaller than 13 pixels", True, b.script(
         "return Math.min(...[...document.querySelectorAll('body *')].map(e => parseFloat(getComputedStyle(e).fontSize))) >= 13"))
-    b.show("page-phone")
+    sound(b, f"{state}, phone")
     b.devtools("Emulation.clearDeviceMetricsOverride")
-    same("headings, labels, lists and names are in order", [], b.script(SHAPE))
+
+
+def ready(b, at):
+    b.go(at)
+    text = b.text()
+    same("GPU and model are shown", True, "NVIDIA L4" in text and "gemma3:270m 278 MiB, in memory" in text)
+    dark_and_light(b, "ready")
+    phone(b, "ready")
 
 
 def first_boot(b, at):
@@ -134,7 +175,8 @@ def first_boot(b, at):
     text = b.text()
     same("the start: how far it is", True, "1 of 2 services are healthy, 0 of 1 of what they need is set up." in text)
     same("what is waited for, and why", True, "postgres starting: not running" in text and "x claims a database running: role and database" in text)
-    b.show("page-first-boot")
+    dark_and_light(b, "first boot")
+    phone(b, "first boot")
     publish("ready")
     same("it goes on by itself", True, bool(b.until(lambda: "ready: 3 of 3 services healthy" in b.text())))
     same("without being loaded again", 1, b.script("return window.mark"))
@@ -149,12 +191,21 @@ def failure(b, at):
     same("a value that is HTML is text", [0, "sample: degraded"], b.script("return [document.querySelectorAll('main img, main script').length, document.title]"))
     same("what was open is open still", True, b.script("return document.querySelector('#images').open"))
     same("what had the focus has it", "images-open", b.script("return document.activeElement.id"))
-    b.show("page-failure")
+    dark_and_light(b, "failure")
+    phone(b, "failure")
     same("no log for who has not signed on", False, "FATAL" in b.text())
     b.devtools("Network.enable")
     b.devtools("Network.setExtraHTTPHeaders", headers={"X-Auth-Request-User": "owner", "X-Auth-Request-Groups": "/admins"})
     same("its log for who has", True, bool(b.until(lambda: "FATAL: <b>out of</b> space" in b.text())))
-    b.show("page-log")
+    same("it is open, and who has signed on is told so", [True, True], [b.script("return document.querySelector('#log-container-postgres').open"),
+                                                                        "Signed on as owner." in b.text()])
+    dark_and_light(b, "open log")
+    phone(b, "open log")
+    logs()
+    publish("ready")
+    same("signed on, and nothing fails: no logs", True, bool(b.until(lambda: "ready: 3 of 3" in b.text() and "Logs" not in b.text())))
+    dark_and_light(b, "signed on")
+    phone(b, "signed on")
     b.devtools("Network.setExtraHTTPHeaders", headers={})
 
 
@@ -204,13 +255,12 @@ class SignOn(http.server.BaseHTTPRequestHandler):
 def main():
     here, inside = port(), port()
     at = f"http://127.0.0.1:{here}/"
-    with open(f"{DIR}/logs.json", "w") as f:
-        json.dump({"containers": [{"name": "postgres", "lines": "FATAL: <b>out of</b> space"}]}, f)
+    logs({"name": "postgres", "lines": "FATAL: <b>out of</b> space"})
     publish("ready")
     page = subprocess.Popen([AGENT, "page", "--address", "127.0.0.1", "--port", str(here), "--metrics", str(inside), "--from", DIR, "--group", "/admins"])
     b = Page()
     try:
-        looks(b, at)
+        ready(b, at)
         first_boot(b, at)
         failure(b, at)
         keyboard(b, at)
@@ -225,6 +275,7 @@ def main():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         same("where the way leads to the sign-on, the browser goes there", True, bool(b.until(lambda: b.script("return document.title") == "sign on")))
     finally:
+        report()
         b.end()
         page.kill()
         page.wait()

@@ -37,6 +37,35 @@ same 'raw and qcow2 say the same' "$(jq -S 'del(.image,.format,.size)' "$scratch
 same 'kiln diff of both' "$scratch/tiny.raw and $scratch/tiny.qcow2: no difference" \
     "$("$kiln" -q diff "$scratch/tiny.raw" "$scratch/tiny.qcow2" --cache "$cache" 2>&1)"
 
+# With one package more, from the same index of the mirror.
+export KILN_DATA=$repo
+ln -s "$repo/qemu-test/overlays" "$scratch/overlays"
+for which in one more; do
+    mkdir "$scratch/$which"
+    printf 'profile: tiny\nextends: %s\n' "$(profile_file tiny)" >"$scratch/$which/tiny.yaml"
+done
+echo 'packages: [hello]' >>"$scratch/more/tiny.yaml"
+check 'tiny is locked' "$kiln" lock "$scratch/one/tiny.yaml" --cache "$cache"
+check 'and with one package more' "$kiln" lock "$scratch/more/tiny.yaml" --cache "$cache" --offline
+for which in one more; do
+    check "$which is built" "$kiln" build "$scratch/$which/tiny.yaml" --cache "$cache" --out "$scratch/$which"
+done
+versions=$(for which in one more; do jq -r '.packages[0].versionInfo' "$scratch/$which/tiny.spdx.json"; done | xargs)
+hello=$(jq -r '.packages["hello:amd64"].version' "$scratch/more/tiny.lock")
+"$kiln" -q diff "$scratch/one/tiny.raw" "$scratch/more/tiny.raw" --cache "$cache" >"$scratch/forth.txt" 2>&1 &
+forth=$!
+"$kiln" -q diff "$scratch/more/tiny.raw" "$scratch/one/tiny.raw" --cache "$cache" --json >"$scratch/back.json" 2>"$scratch/back.err"
+same 'the other way round, as JSON: status 9' 9 "$?$(<"$scratch/back.err")"
+wait "$forth"
+same 'two images that differ: status 9' 9 $?
+same 'in what' "$scratch/one/tiny.raw -> $scratch/more/tiny.raw
+  version    ${versions/ / -> }
+
+os  1 added
+  + hello:amd64  $hello" "$(<"$scratch/forth.txt")"
+same 'the same in JSON' "{\"same\":false,\"versions\":\"${versions#* } ${versions% *}\",\"trees\":[{\"tree\":\"os\",\"change\":\"changed\",\"packages\":[{\"package\":\"hello:amd64\",\"change\":\"removed\",\"from\":\"$hello\",\"to\":null}]}],\"images\":[]}" \
+    "$(jq -c '{same, versions: "\(.from.version) \(.to.version)", trees: [.trees[] | {tree, change, packages: [.packages[] | {package, change, from, to}]}], images}' "$scratch/back.json")"
+
 # A host without libguestfs: in a mount namespace its file is an empty one.
 library=$(ldconfig -p | awk '/^\tlibguestfs\.so\.0 / { print $NF; exit }')
 if [ "$(id -u)" -eq 0 ] && [ -n "$library" ]; then

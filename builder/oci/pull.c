@@ -69,13 +69,13 @@ int pull_everywhere(const struct pull *p, const char *kind, const struct referen
 		_cleanup_err_ struct err why = ERR_INIT;
 		bool last = i + 1 == places.all.n;
 		s.at = &places.all.v[i];
-		if (!last && registry_gives_way(p->registry, s.at))
+		if (!last && registry_gives_way(p->registry, s.at, s.name))
 			continue;
 		r = fn(&s, arg, &why);
 		if (r == 0)
 			break;
 		if (!last && (why.kind == ERR_NETWORK || why.kind == ERR_RESOLVE)) {
-			registry_gave_way(p->registry, s.at);
+			registry_gave_way(p->registry, s.at, s.name);
 			log_warn("mirror %s: %s", s.at->registry, why.msg);
 			continue;
 		}

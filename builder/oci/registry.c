@@ -9,13 +9,13 @@
 struct door {
 	struct auth auth;
 	struct download_auth download;
-	bool gave_way;
 };
 struct registry {
 	struct arena arena;
 	struct download_opts net;
 	struct requester *requester;
 	VEC(struct door *) doors;
+	struct strvec gave_way; /* "REGISTRY PATH NAME" */
 };
 
 struct registry *registry_new(const struct download_opts *net)
@@ -35,6 +35,7 @@ void registry_free(struct registry *r)
 	for (size_t i = 0; i < r->doors.n; i++)
 		auth_release(&r->doors.v[i]->auth);
 	vec_release(&r->doors);
+	strvec_release(&r->gave_way);
 	requester_free(r->requester);
 	arena_release(&r->arena);
 	free(r);
@@ -76,14 +77,16 @@ static struct door *door_to(struct registry *r, const struct mirror_place *at)
 	return d;
 }
 
-bool registry_gives_way(struct registry *r, const struct mirror_place *at)
+bool registry_gives_way(const struct registry *r, const struct mirror_place *at, const char *name)
 {
-	return door_to(r, at)->gave_way;
+	_cleanup_free_ char *key = xasprintf("%s %s %s", at->registry, at->path, name);
+
+	return strvec_has(&r->gave_way, key);
 }
 
-void registry_gave_way(struct registry *r, const struct mirror_place *at)
+void registry_gave_way(struct registry *r, const struct mirror_place *at, const char *name)
 {
-	door_to(r, at)->gave_way = true;
+	strvec_take(&r->gave_way, xasprintf("%s %s %s", at->registry, at->path, name));
 }
 
 static int send_with(struct registry *r, struct door *d, const char *uri, const char *refused, char **sent,

@@ -20,9 +20,9 @@ const struct download_opts *registry_net(const struct registry *r);
  */
 int registry_document(
 	struct registry *r, const struct mirror_place *at, const char *what, struct response *ret, struct err *err);
-/* Whether a place of an image gave way to another before, and that it does from now on. */
-bool registry_gives_way(struct registry *r, const struct mirror_place *at);
-void registry_gave_way(struct registry *r, const struct mirror_place *at);
+/* Whether a place gave way to another before for the image of that whole name, and that it does from now on. */
+bool registry_gives_way(const struct registry *r, const struct mirror_place *at, const char *name);
+void registry_gave_way(struct registry *r, const struct mirror_place *at, const char *name);
 /* The download of a blob; texts and authorization belong to the client and live as long. */
 struct download registry_blob(
 	struct registry *r, const struct mirror_place *at, const char *digest, uint64_t size, const char *what);

@@ -26,10 +26,11 @@ empty=$registry
 for plain in $good_plain $liar_plain $empty_plain; do tell '{"open": true}' "$plain"; done
 echo '{}' >auth.json
 
+images=(team/app:1)
 pull() { # MIRROR...: of docker.io, in that order
     local mirrors=() m
     for m; do mirrors+=(--mirror "docker.io=$m/hub"); done
-    "$kiln" -q image pull --cache cache --registry-ca ca.pem team/app:1 "${mirrors[@]}"
+    "$kiln" -q image pull --cache cache --registry-ca ca.pem "${images[@]}" "${mirrors[@]}"
 }
 asked() { # PLAIN: which manifests and blobs, with the statuses; what was asked before is forgotten
     tell '{}' "$1"
@@ -80,3 +81,14 @@ said=$(pull "$liar" "$good" 2>&1 >out)
 same 'a mirror that fails at a layer gives way' "kiln: warning: mirror $liar: blob ${big:7:12}: https://$liar/v2/hub/team/app/blobs/$big: the server answers with HTTP status 500 (5 attempts)" "$said"
 has_image 'the image is whole'
 same 'of the next comes that layer alone' "200 /v2/hub/team/app/blobs/${big:7:7}" "$(asked "$good_plain")"
+
+# What a mirror lacks is one image, not the others of the same name.
+rm -rf cache
+cp -r layout/blobs empty
+sed 's/"org.opencontainers.image.ref.name": "1"/"org.opencontainers.image.ref.name": "2"/' layout/index.json >empty/index.json
+forget
+images=(team/app:1 team/app:2)
+said=$(pull "$empty" "$good" 2>&1 >out)
+same 'a mirror that has another tag gives way for the one that it lacks' "$nothing" "$said"
+same 'and is asked for the other' "200 /v2/hub/team/app/manifests/2"$'\n'"404 /$at" "$(asked "$empty_plain" | grep -E '/manifests/[12]$')"
+same 'which the next is not' '' "$(asked "$good_plain" | grep '/manifests/2$')"

@@ -137,6 +137,7 @@ listens_as_planned() {
     local planned seen
     planned=$("$kiln" plan "$(profile_file "$1")" --json | jq -r '
         (.published[] | "\(.protocol) \(.host_port)"), (.network.name_server | "tcp 53 \(.)", "udp 53 \(.)")')
+    [ "$2" = nspawn ] || planned+=$'\nudp 68' # it asks for its address there
     seen=$(jq -r '[.scenarios[].boots[] | select(.listening)] | last | .listening[] | select(.where == "host")
         | select(.address | test("^(127\\.|::1)") | not) | "\(.protocol) \(.port) \(.address)"' "$reports/$1-$2/verdict.json" | sort -u)
     if [ -z "$seen" ]; then

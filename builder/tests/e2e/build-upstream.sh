@@ -74,7 +74,8 @@ same 'the lock pins both' 'localhost/kiln/foreign/layout:kiln registry.example/l
     "$(jq -r '.images | keys | join(" ")' site/profiles/foreign.lock)"
 
 # Trees and programs stay, and what chance left; everything else that has to do with images is made again.
-cp -al "$cache" two
+mkdir two
+cp -al "$cache/." two/
 rm -r two/steps/{store,layer,derived-foreign-derived,root,esp}-*
 again() { "$kiln" build "$profile" --cache "$scratch/two" --out "$scratch/three" -j 1 --offline; }
 check 'again with one job, offline' again

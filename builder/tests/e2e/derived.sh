@@ -194,7 +194,8 @@ same 'and nothing of it is left' '' "$(pgrep -x -f 'sleep 301')"
 fails 'a user that is not there' "$(one small '[sh]' '[/opt/app/lib]' | sed 's/\[sh\]/[sh], user: nobody/')" \
     'derived: derived-app-app: in the image oci:layout:small: the image has no user "nobody"'
 fails 'an owner beyond those of a build' "$(one far '[sh]' '[/opt/app/lib]')" \
-    "derived: derived-app-app: image localhost/kiln/app/app:kiln: layer sha256:$(layers "$layout" far 2>/dev/null | tail -n 1 | cut -c8-): member \"opt/far\": its owner 70000:0 is not within 0 to 65535, the users of a build"
+    "derived: derived-app-app: image localhost/kiln/app/app:kiln: layer sha256:$(layers "$layout" far 2>/dev/null | tail -n 1 | cut -c8-): member \"opt/far\": its owner 70000:0 is not within 0 to 65535, the users of a build
+hint: the image can be run as it is, but nothing can be derived from it"
 fails 'a file behind a link' 'from: oci:layout:small
 files: {/opt/alias/x: {text: x}}' \
     'derived: derived-app-app: in the image oci:layout:small: file /opt/alias/x: /opt/alias is a link in the image, to /etc'

@@ -7,9 +7,10 @@
 
 cd "$scratch" || exit 1
 mkdir srv
-couch() { python3 -B "$repo/builder/tests/e2e/keep-couch.py" "$1" srv; }
+server=$repo/builder/tests/e2e/keep-couch.py
+couch() { python3 -B "$server" "$1" srv; }
 couch fill
-couch serve >port 2>server.log &
+python3 -B "$server" serve srv >port 2>server.log & # not by the function: that would be a shell with a child
 at_exit kill $!
 for _ in $(seq 100); do
     [ ! -s port ] || break

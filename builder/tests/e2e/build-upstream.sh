@@ -132,14 +132,14 @@ same 'and counts no layer' '0 null ["localhost/kiln/foreign/chance:kiln","localh
     "$("$kiln" -q bundle -o early.bundle "$profile" --cache "$scratch/early" --offline --json 2>/dev/null | jq -r '"\(.layers) \(.derived) \(.not_built)"')"
 rm -r two/steps/{store,derived-foreign-chance,esp}-* early
 missing() { printf 'kiln: warning: early.bundle does not bring the derived layer of image localhost/kiln/foreign/%s:kiln: this build may differ from those elsewhere\n' "$1"; }
-same 'a build from it warns' "$(missing chance && missing derived)" "$("$kiln" build "$profile" --cache "$scratch/two" --out "$scratch/three" --offline --from early.bundle 2>&1 | grep -E '^kiln: (warning|error)')"
-different=$(sha256sum <"$scratch/three/foreign.raw")
+same 'a build from it warns' "$(missing chance && missing derived)" "$("$kiln" build "$profile" --cache "$scratch/two" --out "$scratch/six" --offline --from early.bundle 2>&1 | grep -E '^kiln: (warning|error)')"
+different=$(sha256sum <"$scratch/six/foreign.raw")
 if [ "$(sha256sum <"$image")" != "$different" ]; then ok 'and makes another image'; else not_ok 'and makes another image'; fi
 other=$(cd two/steps && echo derived-foreign-chance-*)
 refused 'a cache with another layer than the bundle' 2 "kiln: error: foreign.bundle: its layer of image localhost/kiln/foreign/chance:kiln is another than $scratch/two/steps/$other
 kiln: hint: build with another cache (--cache DIR) to have the image of the bundle" \
-    "$kiln" -q build "$profile" --cache "$scratch/two" --out "$scratch/three" --offline --from foreign.bundle
-rm foreign.bundle early.bundle
+    "$kiln" -q build "$profile" --cache "$scratch/two" --out "$scratch/six" --offline --from foreign.bundle
+rm -r foreign.bundle early.bundle six
 
 check 'it starts, with nothing imported' "$kiln" test "$profile" --engine nspawn --cache "$cache" --out "$scratch/one" \
     --report "$scratch/report" --scenario first-boot

@@ -212,6 +212,7 @@ static void print_models(const struct appliance *a, struct strbuf *b)
 		cell(&t, "");
 	}
 	print_table(b, &t, "  ");
+	struct models_need need = models_need(a);
 	for (size_t i = 0; i < a->containers.n; i++) {
 		const struct container *c = &a->containers.v[i];
 		if (!c->models.path)
@@ -219,7 +220,6 @@ static void print_models(const struct appliance *a, struct strbuf *b)
 		size_t n = c->models.loaded && c->models.loaded < a->models.n ? (size_t)c->models.loaded : a->models.n;
 		uint64_t memory = container_models(a, c);
 		strbuf_addf(b, "  %s has %zu of them loaded at once: ", c->name, n);
-		struct models_need need = models_need(a);
 		if (!memory) {
 			strbuf_adds(b, "how much memory is known after `kiln lock`\n");
 			continue;
@@ -244,8 +244,9 @@ char *explain_appliance(const struct appliance *a, const struct image_sizes *siz
 	print_firmware(a, &b);
 	print_models(a, &b);
 	strbuf_adds(&b, "\nbudget\n");
-	print_needed(&b, "memory", a->memory_needed + models_need(a).memory, a->machine_memory);
-	if (models_need(a).unknown)
+	struct models_need models = models_need(a);
+	print_needed(&b, "memory", a->memory_needed + models.memory, a->machine_memory);
+	if (models.unknown)
 		strbuf_adds(&b, ", and models whose size is known after `kiln lock`");
 	strbuf_addc(&b, '\n');
 	print_disk(a, sizes, &b);

@@ -34,16 +34,15 @@ static int find(struct gpus *g, const struct gpu_want *w, const char *root, stru
 	bool real = str_eq(root, "/");
 	if (real && gpus_present(g, w))
 		gpu_load(g, w, unloaded);
-	g->unloaded = strbuf_cstr(unloaded);
 	gpus_find(g, w);
 	for (uint64_t begun = agent_ms(); real && !all_usable(g) && agent_ms() - begun < PATIENCE_MS;) {
 		agent_sleep(500);
 		gpus_release(g);
 		if (open_root(g, root, err) < 0)
 			return -1;
-		g->unloaded = strbuf_cstr(unloaded);
 		gpus_find(g, w);
 	}
+	g->unloaded = strbuf_cstr(unloaded);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ void gpu_load(const struct gpus *g, const struct gpu_want *w, struct strbuf *why
 
 /*
  * gpu_find.c: all GPUs that are wanted, usable or not. Devices that a driver leaves to user space are made. `g` has
- * nothing but its root, and why a module is not there, before; the caller releases it.
+ * nothing but its root before; the caller releases it.
  */
 void gpus_find(struct gpus *g, const struct gpu_want *w);
 /* Is there one on the bus at all? Drivers are not asked. */

@@ -11,6 +11,14 @@ static int put(const char *text, struct err *err)
 	return fputs(text, stdout) < 0 || fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
 }
 
+/* What people see besides the core; what has to be counted comes only when it is asked for. */
+static void add_all(const struct agent *a, json_t *status)
+{
+	status_details(a, status);
+	status_host(a, status);
+	status_models(a, status);
+}
+
 /* For the console: a line whenever it differs from the last one, the table whenever all is ready; with `secrets` those
  * that a person is to be told. */
 static int follow(const struct agent *a, bool secrets, struct err *err)
@@ -26,9 +34,7 @@ static int follow(const struct agent *a, bool secrets, struct err *err)
 		last = steal(line);
 		if (ready && !was_ready) {
 			_cleanup_strbuf_ struct strbuf table = STRBUF_INIT;
-			status_details(a, status);
-			status_host(a, status);
-			status_models(a, status);
+			add_all(a, status);
 			status_text(status, &table);
 			if (put(strbuf_cstr(&table), err) < 0)
 				return -1;
@@ -48,9 +54,7 @@ int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 	if (argc == 3 && str_eq(argv[1], "--publish"))
 		return publish_for_ever(a, argv[2], err);
 	_cleanup_json_ json_t *status = status_core(a);
-	status_details(a, status);
-	status_host(a, status);
-	status_models(a, status);
+	add_all(a, status);
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--json"))
 			json = true;

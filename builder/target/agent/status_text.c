@@ -154,12 +154,13 @@ static void space_row(const char *what, const json_t *space, struct strbuf *out)
 
 static void detail_rows(const json_t *status, struct strbuf *out)
 {
-	const json_t *list = json_object_get(status, "certificates");
+	const json_t *list = json_object_get(status, "certificates"), *disk = json_object_get(status, "disk");
+	_cleanup_free_ char *where = xasprintf("disk %s", json_text(disk, "path"));
 	for (size_t i = 0; i < json_array_size(list); i++)
 		strbuf_addf(out, "certificate %s: %" JSON_INTEGER_FORMAT " days left\n",
 			json_text(json_array_get(list, i), "id"),
 			json_integer_value(json_object_get(json_array_get(list, i), "days")));
-	space_row("disk /var", json_object_get(status, "disk"), out);
+	space_row(where, disk, out);
 	space_row("memory", json_object_get(json_object_get(status, "host"), "memory"), out);
 	list = json_object_get(status, "refusals");
 	for (size_t i = 0; i < json_array_size(list); i++) {

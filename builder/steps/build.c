@@ -153,8 +153,7 @@ static int set_version(struct build *b, struct err *err)
 		hash_field(h, b->trees.v[i].tree->key);
 	for (size_t i = 0; i < b->l->images.n; i++)
 		hash_field(h, b->l->images.v[i].pin.manifest.digest);
-	for (size_t i = 0; i < b->upstreams.n_derived; i++)
-		hash_field(h, b->upstreams.derived[i].layer->key);
+	int r = upstreams_hash_derived(&b->upstreams, h, err);
 	models_need(b->l, h);
 	if (b->modules.layer)
 		hash_field(h, b->modules.layer->key);
@@ -162,6 +161,8 @@ static int set_version(struct build *b, struct err *err)
 	hash_field(h, b->image.agent->key);
 	hash_field(h, b->image.sbom.step->key);
 	hash_end(h, hex);
+	if (r < 0)
+		return -1;
 	gmtime_r(&t, &day);
 	b->version = xasprintf("%04d%02d%02d.%.6s", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, hex);
 	b->image.facts.version = b->version;

@@ -258,7 +258,7 @@ int image_add_programs(struct graph *g, struct image_steps *s, struct err *err)
 	return s->agent ? 0 : -1;
 }
 
-static void add_store(struct graph *g, struct image_steps *s, struct step *tools)
+static int add_store(struct graph *g, struct image_steps *s, struct step *tools, struct err *err)
 {
 	struct hash *h;
 
@@ -281,9 +281,10 @@ static void add_store(struct graph *g, struct image_steps *s, struct step *tools
 			hash_field(h, c->entrypoint.v[k]);
 		hash_field(h, NULL);
 	}
-	upstreams_need(s->upstreams, s->store, h);
+	int r = upstreams_need(s->upstreams, s->store, h, err);
 	models_need(s->upstreams->lock, h);
 	hash_end(h, s->store->key);
+	return r;
 }
 
 int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, struct err *err)
@@ -291,7 +292,6 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	struct step *tools = trees_find(s->trees, "tools")->tree, *os = trees_find(s->trees, "os")->tree;
 	struct hash *h;
 
-	(void)err;
 	s->root = add(g, "root", "OS root file system", s, ROOT_VERSION, &h, make_root);
 	step_needs(s->root, h, tools);
 	step_needs(s->root, h, os);
@@ -302,7 +302,8 @@ int image_add_parts(struct graph *g, struct image_steps *s, const char *wired, s
 	hash_field_u64(h, s->a->release);
 	hash_end(h, s->root->key);
 
-	add_store(g, s, tools);
+	if (add_store(g, s, tools, err) < 0)
+		return -1;
 
 	s->initrd = add(g, "initrd", "initrd", s, INITRD_VERSION, &h, make_initrd);
 	step_needs(s->initrd, h, tools);

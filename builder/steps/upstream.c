@@ -1,5 +1,6 @@
 #include "steps/upstream.h"
 #include "base/mem.h"
+#include "oci/layer.h"
 #include <string.h>
 
 /* Some container has it as it is. */
@@ -42,15 +43,29 @@ static void need_image(const struct upstreams *u, const struct lock_image *image
 		step_needs(store, key, upstreams_index(u, &image->pin.layers[k]));
 }
 
-void upstreams_need(const struct upstreams *u, struct step *store, struct hash *key)
+int upstreams_hash_derived(const struct upstreams *u, struct hash *key, struct err *err)
+{
+	for (size_t i = 0; i < u->n_derived; i++) {
+		struct layer_info info;
+		if (layer_info_read(u->derived[i].layer->dir, &info, err) < 0)
+			return -1;
+		hash_field(key, u->derived[i].name);
+		hash_field(key, u->derived[i].layer->key);
+		hash_field(key, info.diff_id);
+		layer_info_release(&info);
+	}
+	return 0;
+}
+
+int upstreams_need(const struct upstreams *u, struct step *store, struct hash *key, struct err *err)
 {
 	for (size_t i = 0; i < u->n_plain; i++)
 		need_image(u, u->plain[i], store, key);
 	for (size_t i = 0; i < u->n_derived; i++) {
-		hash_field(key, u->derived[i].name);
 		need_image(u, u->derived[i].from, store, key);
 		step_needs(store, key, u->derived[i].layer);
 	}
+	return upstreams_hash_derived(u, key, err);
 }
 
 struct upstream_image *upstreams_images(const struct upstreams *u, struct arena *mem, size_t *ret_n, struct err *err)

@@ -37,8 +37,13 @@ struct upstreams {
  */
 int upstreams_add(struct graph *g, struct upstreams *u, const struct appliance *a, const struct lock *l,
 	struct cache *cache, struct err *err);
-/* What the store depends on: every image's name, digests and layers. */
-void upstreams_need(const struct upstreams *u, struct step *store, struct hash *key);
+/* What the store depends on: every image's name, digests and layers. The steps of derived layers have run. */
+int upstreams_need(const struct upstreams *u, struct step *store, struct hash *key, struct err *err);
+/*
+ * What the derived images are, added to `key`, once their steps have run: not their steps' keys alone but the layers'
+ * digests, as a command need not leave the same bytes twice.
+ */
+int upstreams_hash_derived(const struct upstreams *u, struct hash *key, struct err *err);
 /* The images for store_build, *ret_n of them, once the steps have run. Texts live in `mem`. */
 struct upstream_image *upstreams_images(const struct upstreams *u, struct arena *mem, size_t *ret_n, struct err *err);
 void upstreams_release(struct upstreams *u);

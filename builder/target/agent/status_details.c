@@ -108,39 +108,60 @@ static json_t *container_of(json_t *status, const char *unit)
 	return NULL;
 }
 
+/* When a unit was begun and when it was there, in microseconds of the machine's clock; 0: not yet. */
+struct unit_times {
+	const char *unit;
+	uint64_t begun, active;
+};
+
 /*
- * `wait` saw a container first when podman had started it; systemd knows when its unit was begun. Answers come as
- * blocks of lines, in the order of the units.
+ * `wait` saw a container first when podman had started it; systemd knows when its unit was begun. Of a container that
+ * nobody asks for its health, systemd knows also when it was there.
  */
-static void unit_starts(const struct agent *a, json_t *status)
+static void note_unit(const struct agent *a, json_t *status, const struct unit_times *t)
+{
+	json_t *c = t->unit && t->begun ? container_of(status, t->unit) : NULL;
+	const struct container *known =
+		c ? machine_container(&a->m, json_string_value(json_object_get(c, "name"))) : NULL;
+
+	if (!known)
+		return;
+	if (known->health.kind == PROBE_NONE && t->active >= t->begun)
+		json_object_set_new(c, "healthy_ms", json_integer((json_int_t)agent_monotonic_ms(t->active)));
+	uint64_t healthy = (uint64_t)json_integer_value(json_object_get(c, "healthy_ms"));
+	/* a unit that was restarted since has a younger start than the health we know of */
+	if (agent_monotonic_ms(t->begun) <= healthy)
+		json_object_set_new(c, "started_ms", json_integer((json_int_t)agent_monotonic_ms(t->begun)));
+}
+
+/* Answers come as blocks of lines, one for each unit, with an empty line between them. */
+static void unit_times(const struct agent *a, json_t *status)
 {
 	_cleanup_err_ struct err ignored = ERR_INIT;
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, lines = STRVEC_INIT;
-	strvec_addl(&argv, "systemctl", "show", "--property=Id", "--property=InactiveExitTimestampMonotonic", NULL);
+	strvec_addl(&argv, "systemctl", "show", "--property=Id", "--property=InactiveExitTimestampMonotonic",
+		"--property=ActiveEnterTimestampMonotonic", NULL);
 	for (size_t i = 0; i < a->m.n_containers; i++)
 		strvec_add(&argv, a->m.containers[i].unit);
 	if (!a->m.n_containers || proc_run((const char *const *)argv.v,
 					  &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
 		return;
 	str_split(&lines, strbuf_cstr(&out), "\n");
-	const char *unit = NULL;
-	uint64_t begun = 0;
+	struct unit_times t = {0};
 	for (size_t i = 0; i < lines.n; i++) {
-		if (str_starts(lines.v[i], "Id="))
-			unit = lines.v[i] + 3;
-		else if (!str_starts(lines.v[i], "InactiveExitTimestampMonotonic=") ||
-			 !str_to_u64(strchr(lines.v[i], '=') + 1, &begun))
+		const char *line = lines.v[i], *value = strchr(line, '=');
+		if (!value)
 			continue;
-		json_t *c = unit && begun ? container_of(status, unit) : NULL;
-		uint64_t healthy = (uint64_t)json_integer_value(json_object_get(c, "healthy_ms"));
-		if (!c)
-			continue;
-		/* a unit that was restarted since has a younger start than the health we know of */
-		if (agent_monotonic_ms(begun) <= healthy)
-			json_object_set_new(c, "started_ms", json_integer((json_int_t)agent_monotonic_ms(begun)));
-		unit = NULL, begun = 0;
+		if (str_starts(line, "Id=")) {
+			note_unit(a, status, &t);
+			t = (struct unit_times){.unit = value + 1};
+		} else if (str_starts(line, "InactiveExit"))
+			(void)str_to_u64(value + 1, &t.begun);
+		else if (str_starts(line, "ActiveEnter"))
+			(void)str_to_u64(value + 1, &t.active);
 	}
+	note_unit(a, status, &t);
 }
 
 void status_details(const struct agent *a, json_t *status)
@@ -150,7 +171,7 @@ void status_details(const struct agent *a, json_t *status)
 	json_object_set_new(status, "certificates", certificates(a));
 	if (json_object_get(status, "backup"))
 		backup_next(a, json_object_get(status, "backup"));
-	unit_starts(a, status);
+	unit_times(a, status);
 	json_t *refusals = firewall_refusals(&a->m, &ignored);
 	json_object_set_new(status, "refusals", refusals ? refusals : json_array());
 	json_t *b = boot(a);

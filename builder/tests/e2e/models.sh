@@ -9,11 +9,9 @@
 for tool in jq openssl python3; do
     command -v $tool >/dev/null || { skip 'models' "needs $tool: apt-get install $tool"; exit; }
 done
-export REGISTRY_AUTH_FILE=$scratch/auth.json XDG_RUNTIME_DIR=$scratch KILN_DATA=$repo
-unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
-cd "$scratch" || exit 1
+export KILN_DATA=$repo
 tools=$repo/builder/tests/tools models=$(dirname "$kiln")/tools/models
-make_certificates
+registry_begin
 "$repo/qemu-test/fixtures/tiny-model.py" tiny.gguf
 "$repo/qemu-test/fixtures/tiny-model.py" mine.gguf 2
 echo 'Nobody may use this.' >LICENSE

@@ -5,10 +5,8 @@
 . "$(dirname "$0")/lib.bash"
 # shellcheck source=builder/tests/e2e/registry.bash
 . "$(dirname "$0")/registry.bash"
-export REGISTRY_AUTH_FILE=$scratch/auth.json XDG_RUNTIME_DIR=$scratch HOME=$scratch
-unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
-cd "$scratch" || exit 1
-make_certificates
+registry_begin
+export HOME=$scratch
 python3 "$repo/builder/tests/tools/layout.py" layout 200000
 index=$(jq -r '.manifests[0].digest' layout/index.json)
 manifest=$(jq -r '.manifests[] | select(.platform.architecture == "amd64").digest' "layout/blobs/sha256/${index#*:}")

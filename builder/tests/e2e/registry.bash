@@ -19,6 +19,12 @@ END
         openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile openssl.conf -extensions server -out server.pem
     } >openssl.log 2>&1 || echo "# openssl failed: $(tail -n 3 openssl.log)"
 }
+registry_begin() { # works in the scratch directory: certificates there, credentials of nobody else's, no proxy between
+    export REGISTRY_AUTH_FILE=$scratch/auth.json XDG_RUNTIME_DIR=$scratch
+    unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+    cd "$scratch" || exit 1
+    make_certificates
+}
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 wait_for() { # PORT
     local i

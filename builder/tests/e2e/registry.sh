@@ -10,10 +10,8 @@ for program in docker-registry skopeo; do
     skip 'a real registry' "needs $program"
     exit
 done
-export REGISTRY_AUTH_FILE=$scratch/auth.json XDG_RUNTIME_DIR=$scratch HOME=$scratch
-unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
-cd "$scratch" || exit 1
-make_certificates
+registry_begin
+export HOME=$scratch
 run_registry
 python3 "$repo/builder/tests/tools/layout.py" layout 3000000
 push oci:layout:1 hub/team/app:1 --all

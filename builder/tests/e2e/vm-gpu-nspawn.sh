@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An image for a kind of GPU, on a machine without one.
+# Images for AMD's and Intel's GPUs, on a machine without one.
 # level: full
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
@@ -28,7 +28,8 @@ check "Intel's is whole" whole GenuineIntel "$scratch"/root/usr/lib/firmware/int
 check "AMD's is whole" whole AuthenticAMD "$scratch"/root/usr/lib/firmware/amd-ucode/microcode_amd*.bin
 
 if [ "$(id -u)" -ne 0 ]; then
-    skip 'gpu-test in nspawn' 'needs root, to mount what was built'
+    skip 'gpu-test and gpu-intel-test in nspawn' 'needs root, to mount what was built'
     exit
 fi
 scenarios gpu-test nspawn --scenario no-gpu
+scenarios gpu-intel-test nspawn --scenario no-gpu

@@ -8,7 +8,7 @@ keep-couch.py fill DIR       something of every kind into DIR/state
 keep-couch.py spoil DIR      and what is lost or changed of it
 
 DIR/fault makes it fail, where there is one: "METHOD PATH cut" (as in the log) sends half of what it answers and hangs up,
-"METHOD PATH 500" says so, "METHOD PATH once" hangs up before it answers, once.
+"METHOD PATH 500" says so, "METHOD PATH once" hangs up before it answers, once; "POST /*/_bulk_get error" reads no document.
 """
 import base64
 import http.server
@@ -55,7 +55,10 @@ def fill(directory):
             document("both", ["left", "root"], side="left"), document("both", ["right", "root"], side="right"),
             document("gone", ["del", "b", "a"], _deleted=True),
             document("picture", ["p"], _attachments={"a.png": picture}),
-            document("_design/app", ["d"], views={"all": {"map": "function (doc) { emit(doc._id); }"}}),
+            # It would not take the one before it today.
+            document("old", ["o"], broken=True),
+            document("_design/app", ["d"], views={"all": {"map": "function (doc) { emit(doc._id); }"}},
+                     validate_doc_update="function (doc) { if (doc.broken) throw({forbidden: 'broken'}); }"),
             document("naïve/名 +%", ["u"], text="ünïcode\n\"quoted\"")], revs_limit=5),
         "a/b+c": database([document("room:1", ["a"], here=True)], partitioned=True, q=4),
         "empty": database([])})
@@ -163,6 +166,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if call == "POST /*/_bulk_get":
             found = []
             for want in body["docs"]:
+                if self.fault == "error":
+                    found.append({"id": want["id"], "docs": [{"error": {**want, "error": "internal_fabric_error", "reason": "stand-in"}}]})
+                    continue
                 leaf = next(d for d in leaves if (d["_id"], d["_rev"]) == (want["id"], want["rev"]))
                 if query.get("revs") != "true":
                     leaf = {k: v for k, v in leaf.items() if k != "_revisions"}
@@ -175,7 +181,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for one in body["docs"]:
                 if body.get("new_edits") is not False or "_revisions" not in one:
                     refused.append({"id": one["_id"], "error": "conflict", "reason": "Document update conflict."})
-                elif one["_id"] == "forbidden":
+                elif one["_id"] == "forbidden" or (one.get("broken") and any("validate_doc_update" in leaf for leaf in leaves)):
                     refused.append({"id": one["_id"], "rev": one["_rev"], "error": "forbidden", "reason": "stand-in"})
                 elif one not in leaves:
                     leaves.append(one)

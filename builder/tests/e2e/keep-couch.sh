@@ -33,8 +33,9 @@ stored='{"error": "unknown_error", "reason": "stand-in"}'
 
 couch state >before
 check 'saved' saved backup
-same 'by line a database, its documents, and how many there were' '3 32' "$(jq -r 'select(.database).database' backup | wc -l) $(tail -n 1 backup | jq .last)"
+same 'by line a database, its documents, and how many there were' '3 33' "$(jq -r 'select(.database).database' backup | wc -l) $(tail -n 1 backup | jq .last)"
 same 'no database of the system' '' "$(grep -a '"database":"_' backup)"
+same 'what demands something of documents comes after them' old "$(jq -r 'select(.docs).docs[]._id' backup | grep -xE 'old|_design/app' | head -n 1)"
 couch spoil
 if couch state | cmp -s - before; then not_ok 'it is lost, yes'; else ok 'it is lost, yes'; fi
 couch state | of '_users later' >others
@@ -68,6 +69,8 @@ echo 'GET /*/_changes 500' >srv/fault
 fails 'a server that fails is told' "keep: GET /a%2Fb%2Bc/_changes?style=all_docs&limit=20&since=0: 500 $stored" saved failed
 echo 'POST /*/_bulk_docs 500' >srv/fault
 fails 'when it brings back as well' "keep: POST /a%2Fb%2Bc/_bulk_docs: 500 $stored" loaded backup
+echo 'POST /*/_bulk_get error' >srv/fault
+fails 'a document that cannot be read is told' "keep: later: {'id': 'x', 'rev': '1-x', 'error': 'internal_fabric_error', 'reason': 'stand-in'}" saved failed
 rm srv/fault
 COUCH_PASSWORD=another fails 'a wrong password is refused' 'keep: GET /_all_dbs: 401 {"error": "unauthorized", "reason": "Name or password is incorrect."}' saved none
 head -n -1 backup >short

@@ -123,6 +123,13 @@ docker.io/valkey/valkey:8.1.1' "$(images x.yaml)"
 same 'without them all is composed' '' "$(images core)"
 printf 'profile: y\nextends: ./x.yaml\nvariants: {postgres: none}\n' >y.yaml
 same 'a profile takes back a variant that it inherits' 'docker.io/valkey/valkey:8.1.1' "$(images y.yaml)"
+mkdir -p overlays/data/notary
+printf '%s\n' 'service: notary' 'summary: A client' 'containers: {notary: {image: {packages: [busybox-static]}, user: nobody}}' 'claims:' '  pages: {couch: {name: admin}}' >overlays/data/notary/service.yaml
+printf 'profile: x\nservices: [couchdb, notary]\nmachine: {memory: 4G, disk: 12G}\n' >x.yaml
+refused "CouchDB: no claimant has the administrator's name, whose password it would not have" 2 \
+    "kiln: error: overlays/data/notary/service.yaml:5:3: notary.pages: \`name: admin\` is the server's administrator; choose another" "$kiln" plan x.yaml
+sed -i 's/name: admin/name: notes/' overlays/data/notary/service.yaml
+check 'CouchDB: another name is a claim' "$kiln" plan x.yaml
 refused 'a file is no name' 1 "kiln: error: new: --from takes the name of a profile, found 'profiles/core.yaml'
 kiln: hint: for example: kiln new other --from core" "$kiln" new other --from profiles/core.yaml
 printf '\357\273\277profile: x\r\nextends: core\r\noutputs: [raw, qcow]\r\n' >x.yaml

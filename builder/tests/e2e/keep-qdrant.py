@@ -104,6 +104,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if not content.startswith(first) or query != {"priority": "snapshot", "wait": "true"}:
                 return self.refuse(400, "no snapshot of that collection")
             write(path_of("collections", name), content[len(first):])
+            write(path_of(f"snapshots/{urllib.parse.quote(name, safe='')}", re.search(b'filename="([^"/]+)"', head)[1].decode()), content)
             return self.result(True)
         there = path_of(f"snapshots/{urllib.parse.quote(name, safe='')}", parts[-1])
         if call == "GET /collections/*/snapshots/*" and os.path.exists(there):

@@ -44,6 +44,7 @@ echo later >srv/collections/later
 echo spoilt >srv/collections/pages
 rm srv/collections/large srv/collections/empty
 check 'brought back' loaded backup.tar
+same 'what was sent for that is not left there' '' "$(find srv/snapshots -type f)"
 same 'what was not in the backup stays' later "$(cat srv/collections/later && rm srv/collections/later)"
 same 'all that was is the same' "$(cat before)" "$(held)"
 

@@ -12,6 +12,6 @@
 
 with_fixtures 'sonar-test in nspawn' traefik sonarqube sonar-scanner
 mirrored sonar-test
-scenarios sonar-test nspawn --scenario sonar
+scenarios sonar-test nspawn --scenario sonar --scenario sonar-cut
 listens_as_planned sonar-test nspawn
 pinned sonar-test

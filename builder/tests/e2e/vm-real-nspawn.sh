@@ -15,7 +15,7 @@ with_browser 'real in nspawn'
 with_fixtures 'real in nspawn' traefik oauth2-proxy keycloak haproxy valkey versitygw ferretdb kafka ollama-runner n8n n8n-runners sonarqube sonar-scanner
 with_models 'real in nspawn'
 mirrored real "$scratch/shipped"
-read -ra play <<<"${KILN_TEST_SCENARIOS-everything isolation everything-cut}"
+read -ra play <<<"${KILN_TEST_SCENARIOS-everything isolation everything-cut-1 everything-cut-2 everything-cut-3}"
 scenarios real nspawn "${play[@]/#/--scenario=}"
 listens_as_planned real nspawn
 pinned real

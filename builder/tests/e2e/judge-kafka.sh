@@ -32,9 +32,9 @@ lose() { # MORE LEADER...: what lose-broker says when that is acknowledged at ev
     cp "$1" more
     : >ledger
     printf '%s\n' "${@:2}" >leader
-    # Not for as long as it would wait.
+    # Not for as long as it would wait, but long enough on a machine with other work.
     # shellcheck disable=SC2016 # as it stands in the script
-    sed -E 's/\bSECONDS \+ \$2/SECONDS + 1/' "$courier/lose-broker" | PATH=$scratch/bin:$PATH bash 2>&1
+    sed -E 's/\bSECONDS \+ \$2/SECONDS + 5/' "$courier/lose-broker" | PATH=$scratch/bin:$PATH bash 2>&1
     echo "status $?"
 }
 same 'another broker leads, and writing goes on' '  kafka-2 led, and is killed

@@ -14,6 +14,6 @@
 with_browser 'harbor-test in nspawn'
 with_fixtures 'harbor-test in nspawn' harbor-core harbor-jobservice harbor-registryctl harbor-registry harbor-portal traefik keycloak versitygw
 mirrored harbor-test
-scenarios harbor-test nspawn --scenario harbor
+scenarios harbor-test nspawn --scenario harbor --scenario harbor-cut
 listens_as_planned harbor-test nspawn
 pinned harbor-test

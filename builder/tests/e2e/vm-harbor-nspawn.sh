@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Harbor from upstream's own images, booted natively, with Keycloak, PostgreSQL and a bucket: images pushed and pulled by its
-# claimants and by the appliance's podman, what is refused, people who sign on, bytes collected, a restart.
+# claimants and by the appliance's podman, what is refused, people who sign on, bytes collected, a restart; a first start cut off.
 # level: full
 # minutes: 15
 #

@@ -47,6 +47,7 @@ static const struct field secret_fields[] = {
 	FIELD(struct secret_def, bytes, UINT, .min = 16, .max = 1024),
 	FIELD(struct secret_def, encoding, ENUM, .names = encodings),
 	FIELD_SUB(struct secret_def, certificate, PTR, struct cert_def, cert_fields),
+	FIELD(struct secret_def, given, BOOL),
 	FIELD_AS("if", struct secret_def, when, SCALAR),
 	FIELD(struct secret_def, show, SCALAR),
 	FIELD_SELF(struct secret_def, self),
@@ -135,6 +136,12 @@ static const struct field publish_fields[] = {
 	FIELD_END,
 };
 static const struct publish_def publish_init = {.protocol = "tcp"};
+static const struct field egress_fields[] = {
+	FIELD(struct egress_def, to, SCALAR, .required = true),
+	FIELD(struct egress_def, container, SCALAR),
+	FIELD_AS("if", struct egress_def, when, SCALAR),
+	FIELD_END,
+};
 static const struct field needs_fields[] = {
 	FIELD(struct needs_def, memory, SIZE),
 	FIELD(struct needs_def, disk, SIZE),
@@ -184,13 +191,14 @@ static const struct field service_fields[] = {
 	FIELD(struct service_def, always, BOOL),
 	FIELD(struct service_def, gpu_variants, MAP),
 	FIELD_SUB(struct service_def, settings, NAMED, struct typed_def, setting_fields, .loose_name = true),
+	FIELD_SUB(struct service_def, refuse, LIST, struct refuse_def, refuse_fields),
 	FIELD_SUB(struct service_def, secrets, NAMED, struct secret_def, secret_fields, .loose_name = true,
 		.init = &secret_init),
 	FIELD_SUB(struct service_def, trees, STRUCT, struct trees_def, trees_fields),
 	FIELD_SUB(
 		struct service_def, containers, NAMED, struct container_def, container_fields, .init = &container_init),
 	FIELD_SUB(struct service_def, publish, LIST, struct publish_def, publish_fields, .init = &publish_init),
-	FIELD(struct service_def, egress, STRS),
+	FIELD_SUB(struct service_def, egress, LIST, struct egress_def, egress_fields, .scalar_as = "to"),
 	FIELD_SUB(struct service_def, offers, NAMED, struct offer_def, offer_fields),
 	FIELD(struct service_def, provision, NODE),
 	FIELD_SUB(struct service_def, needs, STRUCT, struct needs_def, needs_fields),

@@ -53,8 +53,9 @@ struct secret_def {
 	uint64_t bytes;
 	const char *encoding;
 	struct cert_def *certificate;
+	bool given;		  /* not made: root gives it to the machine; empty until then */
 	const struct ynode *when; /* the condition under which there is one, or NULL */
-	const struct ynode *show; /* what it is, for the person who is told it once; or NULL */
+	const struct ynode *show; /* what it is, for the person who is told it once, or asked for it; or NULL */
 	const struct ynode *self;
 };
 typedef BLIST(struct secret_def) secret_defs;
@@ -114,20 +115,26 @@ struct publish_def {
 	const char *protocol;
 	const struct ynode *self;
 };
+struct egress_def { /* what may leave the machine */
+	const struct ynode *to;
+	const struct ynode *container; /* from which; NULL: from all of the service */
+	const struct ynode *when;      /* the condition under which it may, or NULL */
+};
 struct needs_def { /* beyond what containers and volumes say */
 	uint64_t memory, disk;
 };
-struct refuse_def { /* claims for which all conditions hold are refused with the text */
+struct refuse_def { /* claims or settings for which all conditions hold are refused with the text */
 	struct ylist when;
 	const struct ynode *text;
 	const struct ynode *self;
 };
+typedef BLIST(struct refuse_def) refuse_defs;
 struct offer_def {
 	const char *kind;
 	typed_defs params;
 	secret_defs secrets;
 	struct ymap gives;
-	BLIST(struct refuse_def) refuse;
+	refuse_defs refuse;
 	struct ylist reach, calls, callers;
 	const struct ynode *link;      /* where people find what a claim makes, for the appliance's page; or NULL */
 	struct ymap saves;	       /* kiln-agent keeps copies of what claimants have: where, how many */
@@ -151,13 +158,14 @@ struct service_def {
 	bool always;
 	struct ymap gpu_variants; /* KIND OF GPU: the variant for it, where the profile names none */
 	typed_defs settings;
+	refuse_defs refuse; /* settings */
 	secret_defs secrets;
 	struct {
 		struct tree_def *tools, *base, *os;
 	} trees;
 	BLIST(struct container_def) containers;
 	BLIST(struct publish_def) publish;
-	struct ylist egress;
+	BLIST(struct egress_def) egress;
 	BLIST(struct claim_def) claims;
 	BLIST(struct offer_def) offers;
 	const struct ynode *provision;

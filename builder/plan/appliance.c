@@ -130,7 +130,8 @@ static int resolve(struct planner *pl, const char *path, struct err *err)
 		return -1;
 	list_layers(pl);
 	/* Names first: everything may refer to containers and claims. */
-	if (plan_instances(pl, err) < 0 || plan_claims(pl, err) < 0 || plan_claim_values(pl, err) < 0)
+	if (plan_instances(pl, err) < 0 || plan_claims(pl, err) < 0 || plan_refusals(pl, err) < 0 ||
+		plan_claim_values(pl, err) < 0)
 		return -1;
 	if (plan_containers(pl, err) < 0 || plan_aliases(pl, err) < 0 || plan_files(pl, err) < 0)
 		return -1;

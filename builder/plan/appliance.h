@@ -187,8 +187,9 @@ struct secret_spec {
 	const char *encoding;	    /* "hex", "base64", "alnum" */
 	struct str_list names;	    /* certificates: DNS names */
 	struct str_list containers; /* whose addresses go into the certificate */
+	bool given;		    /* not made: root gives it; empty until then */
 	bool site;		    /* the site's own certificate, where there is one, takes its place */
-	const char *show;	    /* (rt) what it is, for the person who is told it once; NULL: nobody is */
+	const char *show;	    /* (rt) what it is, for the person who is told it once, or asked for it; or NULL */
 };
 
 struct provision {
@@ -243,10 +244,19 @@ struct gpu_unit {
 	struct str_list classes, load, nodes;
 	struct kv_list mounts; /* pattern of files of the OS, directory in the container */
 };
+struct egress {
+	const char *to; /* "any", an address or a prefix */
+	unsigned port;
+	const char *protocol;
+	struct str_list containers; /* from which */
+};
 struct service {
 	const char *name, *layer, *summary, *dir;
 	size_t first_container, n_containers; /* in appliance.containers */
-	struct str_list egress;		      /* what may leave the machine; empty: nothing */
+	struct {
+		struct egress *v;
+		size_t n;
+	} egress; /* what may leave the machine; empty: nothing */
 };
 
 struct appliance {

@@ -79,6 +79,30 @@ static void print_claims(const struct appliance *a, struct strbuf *b)
 	print_table(b, &t, "  ");
 }
 
+/* By the service, or by its containers where only some may leave. */
+static void print_egress(const struct service *s, struct strbuf *b)
+{
+	for (size_t i = 0; i < s->egress.n; i++) {
+		const struct egress *e = &s->egress.v[i];
+		bool all = e->containers.n == s->n_containers;
+		for (size_t k = 0; k < (all ? 1 : e->containers.n); k++)
+			strbuf_addf(b, "  %s leaves the machine to %s:%u/%s\n", all ? s->name : e->containers.v[k],
+				e->to, e->port, e->protocol);
+	}
+}
+
+static void print_given(const struct appliance *a, struct strbuf *b)
+{
+	bool first = true;
+	for (size_t i = 0; i < a->secrets.n; i++) {
+		if (!a->secrets.v[i].given)
+			continue;
+		strbuf_addf(b, "%s  kiln-agent give %s\n", first ? "\nsecrets that the machine is given\n" : "",
+			a->secrets.v[i].id);
+		first = false;
+	}
+}
+
 static void print_network(const struct appliance *a, struct strbuf *b)
 {
 	struct table t = {.columns = 2};
@@ -91,9 +115,7 @@ static void print_network(const struct appliance *a, struct strbuf *b)
 	appliance_address(a, 1, b);
 	strbuf_adds(b, ":53\n");
 	for (size_t i = 0; i < a->services.n; i++)
-		for (size_t k = 0; k < a->services.v[i].egress.n; k++)
-			strbuf_addf(b, "  %s leaves the machine to %s\n", a->services.v[i].name,
-				a->services.v[i].egress.v[k]);
+		print_egress(&a->services.v[i], b);
 	strbuf_adds(b, a->published.n ? "\npublished ports\n" : "\npublished ports: none\n");
 	for (size_t i = 0; i < a->published.n; i++) {
 		const struct publish *p = &a->published.v[i];
@@ -240,6 +262,7 @@ char *explain_appliance(const struct appliance *a, const struct image_sizes *siz
 	print_services(a, &b);
 	print_claims(a, &b);
 	print_network(a, &b);
+	print_given(a, &b);
 	print_order(a, &b);
 	print_firmware(a, &b);
 	print_models(a, &b);

@@ -1,6 +1,7 @@
 /* Who may connect where: between containers, into the machine (published ports) and out of it. */
 #include "base/vec.h"
 #include "plan/planner.h"
+#include <arpa/inet.h>
 
 struct table {
 	struct planner *pl;
@@ -151,20 +152,71 @@ static int collect(struct table *t, struct err *err)
 	return 0;
 }
 
+/* "any", an IPv4 address or a prefix of some: what a packet filter can tell. */
+static bool is_place(const char *text)
+{
+	const char *slash = strchr(text, '/');
+	_cleanup_free_ char *address = slash ? xstrndup(text, (size_t)(slash - text)) : xstrdup(text);
+	struct in_addr in;
+	uint64_t bits = 0;
+	if (!strcmp(text, "any"))
+		return true;
+	return inet_pton(AF_INET, address, &in) == 1 && (!slash || (str_to_u64(slash + 1, &bits) && bits <= 32));
+}
+
+/* The containers of a service from which it may leave; `name` NULL: all. */
+static int leaving(const struct scope *s, const struct ynode *name, struct str_list *out, struct err *err)
+{
+	const char *only = NULL;
+	struct value v;
+	if (name && (eval_known(s, name, "container", &only, err) < 0 ||
+			    instances_of(s->pl, s->svc, name, "container", only, &v, err) < 0))
+		return -1;
+	for (size_t i = 0; i < s->svc->def->containers.n; i++) {
+		if (only && strcmp(only, s->svc->def->containers.v[i].name) != 0)
+			continue;
+		svc_instances(s->pl, s->svc, (long)i, &v);
+		for (size_t k = 0; k < v.n; k++)
+			list_add(s->pl->arena, out, v.containers[k]->name);
+	}
+	return 0;
+}
+
+static int add_egress(const struct scope *s, const struct egress_def *d, struct service *out, struct err *err)
+{
+	struct egress e = {0};
+	const char *text;
+	bool holds = true;
+	if (d->when) {
+		struct place at = place_of(d->when, "if");
+		if (eval_cond(s, &at, d->when->text, &holds, err) < 0)
+			return -1;
+	}
+	if (!holds)
+		return 0;
+	if (eval_known(s, d->to, "egress", &text, err) < 0)
+		return -1;
+	int r = parse_endpoint(s->pl, d->to, "egress", text, &e.to, &e.port, &e.protocol, err);
+	if (r == 0 && !is_place(e.to))
+		r = ynode_err(d->to, err, "egress: '%s' is neither any nor an IPv4 address or prefix", e.to);
+	if (r < 0)
+		return err_hint(err, "for example any:587/tcp or 192.0.2.0/24:443/tcp");
+	if (leaving(s, d->container, &e.containers, err) < 0)
+		return -1;
+	out->egress.v[out->egress.n++] = e;
+	return 0;
+}
+
 static int plan_egress(struct planner *pl, struct err *err)
 {
 	for (size_t i = 0; i < pl->n_svcs; i++) {
 		struct scope s = {.pl = pl, .svc = &pl->svcs[i]};
-		const struct ylist *in = &pl->svcs[i].def->egress;
-		struct str_list *out = &pl->a->services.v[i].egress;
-		if (eval_knowns(&s, in, "egress", out, err) < 0)
-			return -1;
-		for (size_t k = 0; k < out->n; k++) {
-			const char *host, *protocol;
-			unsigned port;
-			if (parse_endpoint(pl, in->v[k], "egress", out->v[k], &host, &port, &protocol, err) < 0)
-				return err_hint(err, "for example any:587/tcp or 192.0.2.0/24:443/tcp");
-		}
+		const struct service_def *d = pl->svcs[i].def;
+		struct service *out = &pl->a->services.v[i];
+		out->egress.v = arena_alloc(pl->arena, (d->egress.n + 1) * sizeof *out->egress.v);
+		for (size_t k = 0; k < d->egress.n; k++)
+			if (add_egress(&s, &d->egress.v[k], out, err) < 0)
+				return -1;
 	}
 	return 0;
 }

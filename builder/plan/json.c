@@ -62,6 +62,17 @@ static json_t *flow_json(const struct flow *f)
 	return j;
 }
 
+static json_t *egress_json(const struct service *s)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < s->egress.n; i++) {
+		const struct egress *e = &s->egress.v[i];
+		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:o}", "to", e->to, "port", (int)e->port,
+						    "protocol", e->protocol, "containers", strings(&e->containers)));
+	}
+	return list;
+}
+
 static json_t *service_json(const struct appliance *a, const struct service *s)
 {
 	json_t *j = json_object(), *containers = json_array(), *claims = json_array(), *flows = json_array();
@@ -83,7 +94,7 @@ static json_t *service_json(const struct appliance *a, const struct service *s)
 	json_object_set_new(j, "containers", containers);
 	json_object_set_new(j, "claims", claims);
 	json_object_set_new(j, "flows", flows);
-	json_object_set_new(j, "egress", strings(&s->egress));
+	json_object_set_new(j, "egress", egress_json(s));
 	json_object_set_new(j, "memory", bytes(memory));
 	return j;
 }
@@ -188,7 +199,7 @@ static json_t *gpu_json(const struct appliance *a)
 
 json_t *appliance_json(const struct appliance *a)
 {
-	json_t *j = json_object(), *services = json_array(), *network = json_object();
+	json_t *j = json_object(), *services = json_array(), *network = json_object(), *given = json_array();
 	_cleanup_strbuf_ struct strbuf name_server = STRBUF_INIT;
 	set_string(j, "name", a->name);
 	set_string(j, "summary", a->summary);
@@ -204,6 +215,10 @@ json_t *appliance_json(const struct appliance *a)
 	appliance_address(a, 1, &name_server);
 	set_string(network, "name_server", name_server.s);
 	json_object_set_new(j, "network", network);
+	for (size_t i = 0; i < a->secrets.n; i++)
+		if (a->secrets.v[i].given)
+			json_array_append_new(given, json_string(a->secrets.v[i].id));
+	json_object_set_new(j, "given", given);
 	json_object_set_new(j, "published", ARRAY_OF(a->published, publish_json));
 	json_object_set_new(j, "provision", ARRAY_OF(a->provisions, provision_json));
 	json_object_set_new(j, "trees", ARRAY_OF(a->trees, tree_json));

@@ -142,6 +142,8 @@ int claim_member(const struct scope *s, struct pclaim *c, const struct place *at
 struct pclaim *claim_find(const struct planner *pl, const struct psvc *svc, const char *name);
 /* refusals.c: does the offer take the claim, beside those before it? All their parameters have been found. */
 int claim_refused(struct planner *pl, struct pclaim *c, struct err *err);
+/* `refuse:` of the services, for settings that do not go together. */
+int plan_refusals(struct planner *pl, struct err *err);
 /* The claims on an offer, in order. */
 void claims_on(const struct planner *pl, const struct psvc *provider, const char *kind, struct value *ret);
 /* The containers of the claimant that a claim concerns. */

@@ -1,4 +1,4 @@
-/* Claims that an offer does not take, though each of their parameters is right by itself. */
+/* Claims that an offer does not take, and settings that a service does not, though each is right by itself. */
 #include "plan/planner.h"
 #include "plan/rt.h"
 
@@ -17,24 +17,45 @@ static int check_unique(const struct planner *pl, const struct pclaim *c, size_t
 	return 0;
 }
 
+/* The text of the first whose conditions all hold; NULL: none. */
+static int refused(const struct scope *s, const refuse_defs *defs, const char **ret, struct err *err)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < defs->n && !*ret; i++) {
+		const struct refuse_def *r = &defs->v[i];
+		bool all = true;
+		for (size_t k = 0; k < r->when.n && all; k++) {
+			struct place at = place_of(r->when.v[k], "if");
+			if (eval_cond(s, &at, r->when.v[k]->text, &all, err) < 0)
+				return -1;
+		}
+		if (all && eval_public(s, r->text, "text", ret, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* `refuse:` of the offer: what its parameters allow one by one, but not together or not in this profile. */
 static int check_refusals(struct planner *pl, struct pclaim *c, struct err *err)
 {
 	struct scope offer = {.pl = pl, .svc = c->provider, .claim = c};
-	for (size_t i = 0; i < c->offer->refuse.n; i++) {
-		const struct refuse_def *r = &c->offer->refuse.v[i];
-		bool all = true;
+	const char *text;
+	if (refused(&offer, &c->offer->refuse, &text, err) < 0)
+		return -1;
+	return text ? ynode_err(c->def->self, err, "%s.%s: %s", c->svc->def->name, c->def->name, text) : 0;
+}
+
+int plan_refusals(struct planner *pl, struct err *err)
+{
+	for (size_t i = 0; i < pl->n_svcs; i++) {
+		struct psvc *svc = &pl->svcs[i];
+		struct scope s = {.pl = pl, .svc = svc};
+		const struct ynode *given = ynode_get(pl->profile->settings, svc->def->name);
 		const char *text;
-		for (size_t k = 0; k < r->when.n && all; k++) {
-			struct place at = place_of(r->when.v[k], "if");
-			if (eval_cond(&offer, &at, r->when.v[k]->text, &all, err) < 0)
-				return -1;
-		}
-		if (!all)
-			continue;
-		if (eval_public(&offer, r->text, "text", &text, err) < 0)
+		if (refused(&s, &svc->def->refuse, &text, err) < 0)
 			return -1;
-		return ynode_err(c->def->self, err, "%s.%s: %s", c->svc->def->name, c->def->name, text);
+		if (text)
+			return ynode_err(given ? given : svc->def->self, err, "%s: %s", svc->def->name, text);
 	}
 	return 0;
 }

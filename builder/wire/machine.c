@@ -153,6 +153,9 @@ static json_t *secrets(const struct appliance *a)
 			if (s->site)
 				set(cert, "site", json_true());
 			set(o, "certificate", cert);
+		} else if (s->given) {
+			set(o, "given", json_true());
+			set_str(o, "show", s->show);
 		} else {
 			set_u64(o, "bytes", s->bytes);
 			set_str(o, "encoding", s->encoding ? s->encoding : "hex");
@@ -277,40 +280,18 @@ static json_t *published(const struct appliance *a)
 	return list;
 }
 
-/* "any:587/tcp", "192.0.2.0/24:53/udp", "any" -> where to, port (0: all), protocol (tcp). */
-static int egress_rule(json_t *o, const char *text, struct err *err)
+static json_t *egress(const struct appliance *a)
 {
-	const char *colon = strchr(text, ':'), *slash = colon ? strchr(colon, '/') : NULL;
-	_cleanup_free_ char *to = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
-	uint64_t port = 0;
-	if (colon) {
-		_cleanup_free_ char *number =
-			slash ? xstrndup(colon + 1, (size_t)(slash - colon - 1)) : xstrdup(colon + 1);
-		if (!str_to_u64(number, &port) || !port || port > 65535)
-			return err_set(err, ERR_CONFIG, "egress \"%s\": \"%s\" is not a port", text, number);
-	}
-	const char *protocol = slash ? slash + 1 : "tcp";
-	if (!str_eq(protocol, "tcp") && !str_eq(protocol, "udp"))
-		return err_set(err, ERR_CONFIG, "egress \"%s\": the protocol is tcp or udp", text);
-	set_str(o, "to", to);
-	set_u64(o, "port", port);
-	set_str(o, "protocol", protocol);
-	return 0;
-}
-
-static int egress(const struct appliance *a, json_t *list, struct err *err)
-{
-	for (size_t i = 0; i < a->services.n; i++) {
-		const struct service *s = &a->services.v[i];
-		for (size_t k = 0; k < s->n_containers * s->egress.n; k++) {
-			json_t *o = json_object();
-			json_array_append_new(list, o);
-			set_str(o, "container", a->containers.v[s->first_container + k / s->egress.n].name);
-			if (egress_rule(o, s->egress.v[k % s->egress.n], err) < 0)
-				return err_wrap(err, "service %s", s->name);
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->services.n; i++)
+		for (size_t k = 0; k < a->services.v[i].egress.n; k++) {
+			const struct egress *e = &a->services.v[i].egress.v[k];
+			for (size_t c = 0; c < e->containers.n; c++)
+				json_array_append_new(
+					list, json_pack("{s:s, s:s, s:i, s:s}", "container", e->containers.v[c], "to",
+						      e->to, "port", (int)e->port, "protocol", e->protocol));
 		}
-	}
-	return 0;
+	return list;
 }
 
 /* Where people find what claims made, for the appliance's page. */
@@ -353,7 +334,7 @@ static json_t *backup(const struct appliance *a)
 int wire_machine(const struct appliance *a, const struct wire_facts *f, struct wire_files *w, struct err *err)
 {
 	_cleanup_json_ json_t *m = json_object();
-	json_t *net = json_object(), *running = json_array(), *out = json_array(), *graphs = json_array();
+	json_t *net = json_object(), *running = json_array(), *graphs = json_array();
 	set_u64(m, "kiln", 1);
 	set_str(m, "name", a->name);
 	set_str(m, "version", f->version);
@@ -369,14 +350,14 @@ int wire_machine(const struct appliance *a, const struct wire_facts *f, struct w
 	set(m, "provision", graphs);
 	set(m, "flows", flows(a));
 	set(m, "publish", published(a));
-	set(m, "egress", out);
+	set(m, "egress", egress(a));
 	set(m, "links", links(a));
 	set(m, "models", wire_models(a));
 	if (a->saves.service)
 		set(m, "backup", backup(a));
 	if (a->gpu)
 		set(m, "gpu", wire_gpu(a));
-	if (containers(a, f, running, err) < 0 || provisions(a, f, graphs, err) < 0 || egress(a, out, err) < 0)
+	if (containers(a, f, running, err) < 0 || provisions(a, f, graphs, err) < 0)
 		return -1;
 	_cleanup_free_ char *text = json_canonical(m);
 	wire_add_text(w, "/usr/lib/kiln/machine.json", 0644, text);

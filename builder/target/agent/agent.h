@@ -56,4 +56,5 @@ int cmd_report(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_backup(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_restore(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_certificate(struct agent *a, int argc, char **argv, struct err *err);
+int cmd_give(struct agent *a, int argc, char **argv, struct err *err);
 int cmd_renew(struct agent *a, int argc, char **argv, struct err *err);

@@ -203,6 +203,7 @@ static int parse_secrets(struct machine *m, struct err *err)
 		s->bytes = opt_u32(j, "bytes");
 		s->encoding = opt_str(j, "encoding");
 		s->show = opt_str(j, "show");
+		s->given = json_is_true(json_object_get(j, "given"));
 		s->certificate = json_is_object(cert);
 		s->site = json_is_true(json_object_get(cert, "site"));
 		s->names = strings(m, json_object_get(cert, "names"));

@@ -40,7 +40,8 @@ struct secret {
 	const char *id;
 	unsigned bytes;
 	const char *encoding;
-	const char *show;	/* (rt) what it is, for the person who is told it once; NULL: nobody is */
+	const char *show;	/* (rt) what it is, for the person who is told it once, or asked for it; or NULL */
+	bool given;		/* not made: root gives it; empty until then */
 	bool certificate, site; /* site: the site's own is served in its place when there is one */
 	const char *const *names, *const *containers; /* of a certificate; NULL-terminated */
 };

@@ -37,6 +37,7 @@ static const struct command commands[] = {
 	{"restore", cmd_restore, 0, 64, "[--at TIME] [--yes] SERVICE...", "bring back what was saved"},
 	{"certificate", cmd_certificate, 0, 4, "install CERT KEY | remove | show",
 		"the site's own certificate at the front door"},
+	{"give", cmd_give, 0, 2, "[SECRET | --remove SECRET]", "a secret of somewhere else, from standard input"},
 	{"renew", cmd_renew, SHOWN, 0, "", "renew certificates that near their end"},
 };
 

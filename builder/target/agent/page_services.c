@@ -94,6 +94,19 @@ static void problems(const json_t *status, struct strbuf *out)
 	strbuf_adds(out, "</ul></section>\n");
 }
 
+/* What it is, strangers need not know: the command tells who has root. */
+static void wanted(const json_t *status, struct strbuf *out)
+{
+	const json_t *list = json_object_get(status, "wanted");
+	if (!json_array_size(list))
+		return;
+	strbuf_adds(out, "<section aria-labelledby=\"wanted\"><h2 id=\"wanted\">Secrets to be given</h2><ul>");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		html_addf(
+			out, "<li><code>kiln-agent give %s</code></li>", json_text(json_array_get(list, i), "secret"));
+	strbuf_adds(out, "</ul></section>\n");
+}
+
 static void links(const json_t *status, struct strbuf *out)
 {
 	const json_t *list = json_object_get(status, "links"), *services = json_object_get(status, "services");
@@ -199,6 +212,7 @@ void page_services(const struct page_view *v, struct strbuf *out)
 {
 	start(v->status, out);
 	problems(v->status, out);
+	wanted(v->status, out);
 	logs(v, out);
 	links(v->status, out);
 	layers(v->status, out);

@@ -37,12 +37,15 @@ static void first_lines(json_t *list, const char *key, const struct strvec *mask
 void publish_open(const struct agent *a, json_t *status)
 {
 	_cleanup_strvec_ struct strvec masks = STRVEC_INIT;
-	json_t *services = json_object_get(status, "services"), *steps = json_object_get(status, "provision");
+	json_t *services = json_object_get(status, "services"), *steps = json_object_get(status, "provision"),
+	       *wanted = json_object_get(status, "wanted");
 	text_mask_all(a, &masks);
 	for (size_t i = 0; i < json_array_size(services); i++)
 		first_lines(json_object_get(json_array_get(services, i), "containers"), "reason", &masks);
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		json_object_del(json_array_get(steps, i), "answer");
+	for (size_t i = 0; i < json_array_size(wanted); i++)
+		json_object_del(json_array_get(wanted, i), "what");
 	first_lines(json_object_get(status, "problems"), "why", &masks);
 	first_lines(json_object_get(json_object_get(status, "backup"), "items"), "error", &masks);
 	status_host(a, status);

@@ -2,6 +2,7 @@
 #include "target/agent/secrets.h"
 #include "base/path.h"
 #include "target/agent/ca.h"
+#include "target/agent/given.h"
 #include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -65,6 +66,8 @@ static int ensure(const struct agent *a, const struct secret *s, struct err *err
 		return err_set(err, ERR_CONFIG, "not usable as an id");
 	if (s->certificate)
 		return ca_leaf_ensure(a, s, err) < 0 ? -1 : 0;
+	if (s->given)
+		return given_ensure(a, s, err);
 	_cleanup_free_ char *path = xasprintf("%s/secrets/%s", a->state, s->id);
 	struct stat st;
 	/* Written by rename after a sync, so never half there; an empty file can only be foreign. */

@@ -7,7 +7,7 @@
 static bool untold(const struct agent *a, const struct secret *s)
 {
 	_cleanup_free_ char *path = xasprintf("%s/shown/%s", a->state, s->id);
-	return s->show && !s->certificate && agent_id_ok(s->id) && !path_exists(path);
+	return s->show && !s->given && !s->certificate && agent_id_ok(s->id) && !path_exists(path);
 }
 
 /* "  TEXT: VALUE" */

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "target/agent/backup.h"
+#include "target/agent/given.h"
 #include "target/agent/health.h"
 #include "target/agent/site.h"
 #include "target/agent/status.h"
@@ -162,6 +163,10 @@ json_t *status_core(const struct agent *a)
 		out, "ready_ms", was_ready ? json_incref(json_object_get(was_ready, "ready_ms")) : json_null());
 	if (saved)
 		json_object_set_new(out, "backup", saved);
+	/* Nothing is wrong without: a machine that was just installed has none of them. */
+	json_t *wanted = given_wanted(a);
+	if (wanted)
+		json_object_set_new(out, "wanted", wanted);
 	json_t *gpu = gpu_known(a);
 	if (gpu)
 		json_object_set_new(out, "gpu", gpu);

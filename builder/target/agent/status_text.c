@@ -172,6 +172,10 @@ static void detail_rows(const json_t *status, struct strbuf *out)
 	for (size_t i = 0; i < json_array_size(list); i++)
 		strbuf_addf(out, "problem: %s: %s\n", json_text(json_array_get(list, i), "what"),
 			json_text(json_array_get(list, i), "why"));
+	list = json_object_get(status, "wanted");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		strbuf_addf(out, "wanted: %s: kiln-agent give %s\n", json_text(json_array_get(list, i), "what"),
+			json_text(json_array_get(list, i), "secret"));
 	if (*json_text(status, "overlap"))
 		strbuf_addf(out, "problem: the containers' subnet overlaps with %s\n", json_text(status, "overlap"));
 }

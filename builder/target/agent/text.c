@@ -1,6 +1,7 @@
 #include "target/agent/text.h"
 #include "base/filter.h"
 #include "base/path.h"
+#include "target/agent/given.h"
 #include "target/agent/site.h"
 #include <errno.h>
 #include <unistd.h>
@@ -24,10 +25,19 @@ static int read_value(const char *dir, const char *id, const char *leaf, char **
 
 static int secret_value(const struct agent *a, const char *id, char **ret, struct err *err)
 {
-	if (!machine_secret(&a->m, id) || !agent_id_ok(id))
+	const struct secret *s = machine_secret(&a->m, id);
+	if (!s || !agent_id_ok(id))
 		return err_set(err, ERR_CONFIG, "no such secret");
 	_cleanup_free_ char *dir = path_join(a->state, "secrets");
-	return read_value(dir, id, NULL, ret, err);
+	if (read_value(dir, id, NULL, ret, err) < 0)
+		return -1;
+	/* Root may have written it with an editor. */
+	if (!s->given || given_line(*ret, strlen(*ret), err) == 0)
+		return 0;
+	explicit_bzero(*ret, strlen(*ret));
+	free(*ret);
+	*ret = NULL;
+	return -1;
 }
 
 static int cert_value(const struct agent *a, const char *ref, char **ret, bool *secret, struct err *err)

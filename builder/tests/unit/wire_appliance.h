@@ -101,6 +101,10 @@ static struct container fixture_containers[] = {
 		.writable_root = true,
 	},
 };
+static struct egress fixture_egress[] = {
+	{.to = "any", .port = 587, .protocol = "tcp", .containers = LIST("front")},
+	{.to = "192.0.2.0/24", .port = 53, .protocol = "udp", .containers = LIST("front")},
+};
 static struct service fixture_services[] = {
 	{.name = "db", .layer = "data", .summary = "A database", .first_container = 0, .n_containers = 2},
 	{.name = "front",
@@ -108,7 +112,7 @@ static struct service fixture_services[] = {
 		.summary = "The front door",
 		.first_container = 2,
 		.n_containers = 1,
-		.egress = LIST("any:587", "192.0.2.0/24:53/udp")},
+		.egress = {fixture_egress, 2}},
 };
 static struct secret_spec fixture_secret_list[] = {
 	{.id = "front/db/password", .kind = SECRET_BYTES, .bytes = 24, .encoding = "hex"},

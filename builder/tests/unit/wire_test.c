@@ -268,18 +268,10 @@ static void other_refusals(void **state)
 	struct container c;
 	struct appliance a = alone(&c);
 	struct provision p = {.id = "a/b", .service = "db", .title = "x"};
-	struct service s = fixture_services[0];
 	(void)state;
 	a.provisions.v = &p, a.provisions.n = 1;
 	refuse(&a, "provision \"a/b\" cannot be the name of a unit");
 	a.provisions.n = 0;
-	a.services.v = &s, a.services.n = 1;
-	s.n_containers = 1;
-	s.egress = (struct str_list)LIST("any:99999");
-	refuse(&a, "service db: egress \"any:99999\": \"99999\" is not a port");
-	s.egress = (struct str_list)LIST("any:1/icmp");
-	refuse(&a, "service db: egress \"any:1/icmp\": the protocol is tcp or udp");
-	s.egress.n = 0;
 	struct container twice[2] = {c, c};
 	a.containers.v = twice, a.containers.n = 2;
 	refuse(&a, "/usr/share/containers/systemd/db-1.container is defined twice");

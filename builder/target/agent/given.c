@@ -1,0 +1,196 @@
+/* `give`: secrets that are made somewhere else. */
+#include "target/agent/given.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "target/agent/reload.h"
+#include "target/agent/text.h"
+#include <errno.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define CREDENTIALS "/run/credentials/@system/kiln.secret."
+
+static const char usage[] = "give [SECRET | --remove SECRET]";
+
+int given_line(char *text, size_t len, struct err *err)
+{
+	while (len && strchr("\r\n", text[len - 1]))
+		text[--len] = 0;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return err_set(err, ERR_CONFIG, "one line of text is wanted, without control characters");
+	return 0;
+}
+
+static char *place(const struct agent *a, const struct secret *s)
+{
+	return xasprintf("%s/secrets/%s", a->state, s->id);
+}
+
+static char *credential(const struct secret *s)
+{
+	char *path = xasprintf(CREDENTIALS "%s", s->id);
+	for (char *p = path + strlen(CREDENTIALS); *p; p++)
+		if (*p == '/')
+			*p = '.';
+	return path;
+}
+
+/* Nobody gave one: the file is missing, empty or nothing but an end of line. */
+static bool missing(const struct agent *a, const struct secret *s)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	_cleanup_free_ char *path = place(a, s), *text = path_read(path, GIVEN_MAX, NULL, &ignored);
+	bool none = !text || !text[strspn(text, "\r\n")];
+	if (text)
+		explicit_bzero(text, strlen(text));
+	return none;
+}
+
+static int keep(const struct agent *a, const struct secret *s, char *text, size_t len, struct err *err)
+{
+	_cleanup_free_ char *path = place(a, s);
+	int r = given_line(text, len, err);
+	if (r == 0)
+		r = agent_write(path, text, strlen(text), 0600, err);
+	explicit_bzero(text, len);
+	return r;
+}
+
+int given_ensure(const struct agent *a, const struct secret *s, struct err *err)
+{
+	_cleanup_free_ char *path = place(a, s), *from = credential(s);
+	_cleanup_err_ struct err why = ERR_INIT;
+	if (path_exists(from)) {
+		size_t len = 0;
+		_cleanup_free_ char *text = path_read(from, GIVEN_MAX, &len, &why);
+		if (text && keep(a, s, text, len, &why) == 0)
+			return 0;
+		log_warn("secret %s: %s: %s", s->id, from, why.msg);
+	}
+	return path_exists(path) ? 0 : agent_write(path, "", 0, 0600, err);
+}
+
+/* What it is, in words. */
+static char *words(const struct agent *a, const struct secret *s)
+{
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	char *text = NULL;
+	return s->show && text_resolve(a, s->show, NULL, &text, &ignored) == 0 ? text : xstrdup(s->id);
+}
+
+json_t *given_wanted(const struct agent *a)
+{
+	json_t *list = NULL;
+	for (size_t i = 0; i < a->m.n_secrets; i++) {
+		const struct secret *s = &a->m.secrets[i];
+		if (!s->given || !missing(a, s))
+			continue;
+		_cleanup_free_ char *what = words(a, s);
+		list = list ? list : json_array();
+		json_array_append_new(list, json_pack("{s:s, s:s}", "secret", s->id, "what", what));
+	}
+	return list;
+}
+
+static int show(const struct agent *a)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < a->m.n_secrets; i++) {
+		const struct secret *s = &a->m.secrets[i];
+		_cleanup_free_ char *text = s->given ? words(a, s) : NULL;
+		if (s->given)
+			printf("%-24s %-10s %s\n", s->id, missing(a, s) ? "not given" : "given", text);
+		n += s->given;
+	}
+	if (!n)
+		puts("no service wants a secret of somewhere else");
+	return 0;
+}
+
+static const struct secret *find(const struct agent *a, const char *id, struct err *err)
+{
+	const struct secret *s = machine_secret(&a->m, id);
+	if (s && s->given && agent_id_ok(id))
+		return s;
+	err_set(err, ERR_CONFIG, "%s: %s", id, s ? "is made on the machine" : "no service has such a secret");
+	err_hint(err, "kiln-agent give shows those that are wanted");
+	return NULL;
+}
+
+/* A line of standard input: on a terminal it is asked for, and not shown. */
+static ssize_t read_line(const char *what, char *buf, size_t size)
+{
+	struct termios was, quiet;
+	bool terminal = tcgetattr(STDIN_FILENO, &was) == 0;
+	if (terminal) {
+		quiet = was;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		fprintf(stderr, "%s: ", what);
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	size_t len = 0;
+	ssize_t n = 1;
+	while (len < size && n > 0) {
+		n = read(STDIN_FILENO, buf + len, size - len);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else
+			len += n > 0 ? (size_t)n : 0;
+		if (terminal && len && buf[len - 1] == '\n')
+			break;
+	}
+	if (terminal) {
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+		fputc('\n', stderr);
+	}
+	return n < 0 ? -1 : (ssize_t)len;
+}
+
+static int give(const struct agent *a, const char *id, struct err *err)
+{
+	const struct secret *s = find(a, id, err);
+	if (!s)
+		return -1;
+	char buf[GIVEN_MAX + 1];
+	_cleanup_free_ char *what = words(a, s);
+	ssize_t n = read_line(what, buf, sizeof buf);
+	int r = 0;
+	if (n < 0)
+		return err_sys(err, errno, "read standard input");
+	if ((size_t)n == sizeof buf)
+		r = err_set(err, ERR_CONFIG, "%s: longer than %d bytes", id, GIVEN_MAX);
+	else if (memchr(buf, 0, (size_t)n))
+		r = err_set(err, ERR_CONFIG, "%s: one line of text is wanted, without control characters", id);
+	else
+		buf[n] = 0;
+	if (r == 0 && !buf[strspn(buf, "\r\n")]) {
+		err_set(err, ERR_CONFIG, "%s: standard input is empty", id);
+		r = err_hint(err, "kiln-agent give --remove %s takes it away", id);
+	}
+	if (r == 0 && keep(a, s, buf, (size_t)n, err) < 0)
+		r = err_wrap(err, "%s", id);
+	explicit_bzero(buf, sizeof buf);
+	return r;
+}
+
+static int take_away(const struct agent *a, const char *id, struct err *err)
+{
+	const struct secret *s = find(a, id, err);
+	_cleanup_free_ char *path = s ? place(a, s) : NULL;
+	return s ? agent_write(path, "", 0, 0600, err) : -1;
+}
+
+int cmd_give(struct agent *a, int argc, char **argv, struct err *err)
+{
+	bool away = argc == 3 && str_eq(argv[1], "--remove");
+	if (argc == 1)
+		return show(a);
+	if (!away && (argc != 2 || argv[1][0] == '-'))
+		return err_set(err, ERR_USAGE, "%s", usage);
+	bool trust;
+	if ((away ? take_away(a, argv[2], err) : give(a, argv[1], err)) < 0)
+		return -1;
+	return reload_changed(a, &trust, err);
+}

@@ -25,6 +25,7 @@ static const char *const type_names[] = {"string", "identifier", "integer", "boo
 #define TYPED_FIELDS                                                                                                   \
 	FIELD(struct typed_def, type, ENUM, .names = type_names, .required = true),                                    \
 		FIELD_AS("default", struct typed_def, preset, NODE), FIELD(struct typed_def, values, STRS),            \
+		FIELD(struct typed_def, pattern, SCALAR), FIELD(struct typed_def, expects, STR),                       \
 		FIELD(struct typed_def, min, UINT), FIELD(struct typed_def, max, UINT),                                \
 		FIELD(struct typed_def, help, STR), FIELD_SELF(struct typed_def, self)
 static const struct field setting_fields[] = {

@@ -37,6 +37,8 @@ struct typed_def { /* a setting of a service or a parameter of an offer */
 	const char *name, *type;
 	const struct ynode *preset; /* `default` */
 	struct ylist values;
+	const struct ynode *pattern; /* an extended regular expression (regex(7)) for all of it */
+	const char *expects;	     /* what that wants, in words; or NULL */
 	uint64_t min, max;
 	const char *help;
 	bool unique; /* of parameters: no two claims on one provider have the same */

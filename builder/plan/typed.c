@@ -4,6 +4,7 @@
 #include "base/vec.h"
 #include "plan/planner.h"
 #include "plan/rt.h"
+#include <regex.h>
 
 static bool is_identifier(const char *s)
 {
@@ -16,10 +17,32 @@ static int expected(const struct typed_def *t, const struct ynode *n, const char
 	return bind_expected(n, t->name, what, err);
 }
 
+static int check_pattern(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
+{
+	if (!t->pattern)
+		return 0;
+	regex_t re;
+	_cleanup_free_ char *whole = xasprintf("^(%s)$", t->pattern->text);
+	int r = regcomp(&re, whole, REG_EXTENDED | REG_NOSUB);
+	if (r != 0) {
+		char why[128];
+		regerror(r, &re, why, sizeof why);
+		return ynode_err(t->pattern, err, "pattern: '%s': %s", t->pattern->text, why);
+	}
+	r = regexec(&re, text, 0, NULL, 0);
+	regfree(&re);
+	if (r == 0)
+		return 0;
+	struct ynode k = *n;
+	k.text = text;
+	_cleanup_free_ char *what = xasprintf("a text that matches %s", t->pattern->text);
+	return expected(t, &k, t->expects ? t->expects : what, err);
+}
+
 static int check_values(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
 {
 	if (!t->values.n)
-		return 0;
+		return check_pattern(t, n, text, err);
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	for (size_t i = 0; i < t->values.n; i++) {
 		if (!strcmp(t->values.v[i]->text, text))

@@ -103,6 +103,11 @@ static char *base64(const char *value)
 	return out;
 }
 
+bool filter_hashes(const char *name)
+{
+	return str_eq(name, "bcrypt") || str_eq(name, "sha512crypt") || str_eq(name, "pbkdf2");
+}
+
 /* 32 bytes that follow from the value, its reference and the method. */
 static void derived_salt(const char *method, const char *value, const char *salt_id, uint8_t raw[32])
 {

@@ -14,6 +14,8 @@
 
 /* Whether there is a filter of that name; filter_names is NULL-terminated. */
 bool filter_known(const char *name);
+/* Whether it makes the hash of a password, which one that is empty must not have: it would let anybody in. */
+bool filter_hashes(const char *name);
 extern const char *const filter_names[];
 /*
  * Apply one filter; the caller frees *ret. `salt_id` names the value (its reference): the hashing filters derive

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "config/tree.h"
+#include "config/typed.h"
 #include "config/variant.h"
 
 const char *const reserved_names[] = {"settings", "fact", "secret", "saved", "ca", "instance", "instances", "container",
@@ -238,6 +239,9 @@ static int check_volumes(const struct service_def *s, const struct container_def
 /* On the machine a claim's secrets lie in a directory of the claim's name, beside the files of the service's own. */
 static int check_secrets(const struct service_def *s, struct err *err)
 {
+	for (size_t k = 0; k < s->secrets.n; k++)
+		if (secret_check(&s->secrets.v[k], err) < 0)
+			return -1;
 	for (size_t i = 0; i < s->claims.n; i++)
 		for (size_t k = 0; k < s->secrets.n; k++)
 			if (!strcmp(s->claims.v[i].name, s->secrets.v[k].name)) {
@@ -332,6 +336,21 @@ static int bind_claims(struct arena *arena, const struct ynode *n, struct servic
 	return 0;
 }
 
+static int check_offer(const struct offer_def *o, struct err *err)
+{
+	for (size_t k = 0; k < o->params.n; k++) {
+		const struct typed_def *p = &o->params.v[k];
+		if (strcmp(p->name, "container") != 0 && not_reserved(p->name, p->self, "params", err) < 0)
+			return -1;
+		if (typed_check(p, err) < 0)
+			return -1;
+	}
+	for (size_t k = 0; k < o->secrets.n; k++)
+		if (secret_check(&o->secrets.v[k], err) < 0)
+			return -1;
+	return 0;
+}
+
 static int check_service(const struct service_def *s, struct err *err)
 {
 	if (tree_check(s->trees.tools, err) < 0 || tree_check(s->trees.base, err) < 0 ||
@@ -342,12 +361,12 @@ static int check_service(const struct service_def *s, struct err *err)
 	for (size_t i = 0; i < s->containers.n; i++)
 		if (check_container(s, &s->containers.v[i], err) < 0)
 			return -1;
+	for (size_t i = 0; i < s->settings.n; i++)
+		if (typed_check(&s->settings.v[i], err) < 0)
+			return -1;
 	for (size_t i = 0; i < s->offers.n; i++)
-		for (size_t k = 0; k < s->offers.v[i].params.n; k++) {
-			const struct typed_def *p = &s->offers.v[i].params.v[k];
-			if (strcmp(p->name, "container") != 0 && not_reserved(p->name, p->self, "params", err) < 0)
-				return -1;
-		}
+		if (check_offer(&s->offers.v[i], err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -164,21 +164,28 @@ static bool is_place(const char *text)
 	return inet_pton(AF_INET, address, &in) == 1 && (!slash || (str_to_u64(slash + 1, &bits) && bits <= 32));
 }
 
+static void add_names(struct arena *arena, const struct value *containers, struct str_list *out)
+{
+	for (size_t i = 0; i < containers->n; i++)
+		list_add(arena, out, containers->containers[i]->name);
+}
+
 /* The containers of a service from which it may leave; `name` NULL: all. */
 static int leaving(const struct scope *s, const struct ynode *name, struct str_list *out, struct err *err)
 {
-	const char *only = NULL;
+	const char *only;
 	struct value v;
-	if (name && (eval_known(s, name, "container", &only, err) < 0 ||
-			    instances_of(s->pl, s->svc, name, "container", only, &v, err) < 0))
-		return -1;
-	for (size_t i = 0; i < s->svc->def->containers.n; i++) {
-		if (only && strcmp(only, s->svc->def->containers.v[i].name) != 0)
-			continue;
-		svc_instances(s->pl, s->svc, (long)i, &v);
-		for (size_t k = 0; k < v.n; k++)
-			list_add(s->pl->arena, out, v.containers[k]->name);
+	if (!name) {
+		for (size_t i = 0; i < s->svc->def->containers.n; i++) {
+			svc_instances(s->pl, s->svc, (long)i, &v);
+			add_names(s->pl->arena, &v, out);
+		}
+		return 0;
 	}
+	if (eval_known(s, name, "container", &only, err) < 0 ||
+		instances_of(s->pl, s->svc, name, "container", only, &v, err) < 0)
+		return -1;
+	add_names(s->pl->arena, &v, out);
 	return 0;
 }
 

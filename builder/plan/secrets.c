@@ -49,13 +49,6 @@ static int add(struct collect *c, const struct scope *s, const secret_defs *defs
 		out.id = arena_printf(c->pl->arena, "%s/%s", prefix, d->name);
 		if (d->certificate && d->show)
 			return ynode_err(d->show, err, "show: '%s' is a certificate, which nobody types", d->name);
-		if (d->given && (d->certificate || !d->show)) {
-			ynode_err(d->self, err,
-				d->certificate ? "given: '%s' is a certificate, which the appliance issues"
-					       : "given: '%s': nobody can tell what is wanted",
-				d->name);
-			return d->certificate ? -1 : err_hint(err, "say it with show: \"the password of ... at ...\"");
-		}
 		bool wanted;
 		if (secret_wanted(s, d, &wanted, err) < 0)
 			return -1;

@@ -1,10 +1,10 @@
 /* Settings of services and parameters of offers: one small type system. */
+#include "config/typed.h"
 #include "base/calendar.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "plan/planner.h"
 #include "plan/rt.h"
-#include <regex.h>
 
 static bool is_identifier(const char *s)
 {
@@ -19,24 +19,20 @@ static int expected(const struct typed_def *t, const struct ynode *n, const char
 
 static int check_pattern(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
 {
-	if (!t->pattern)
-		return 0;
-	regex_t re;
-	_cleanup_free_ char *whole = xasprintf("^(%s)$", t->pattern->text);
-	int r = regcomp(&re, whole, REG_EXTENDED | REG_NOSUB);
-	if (r != 0) {
-		char why[128];
-		regerror(r, &re, why, sizeof why);
-		return ynode_err(t->pattern, err, "pattern: '%s': %s", t->pattern->text, why);
-	}
-	r = regexec(&re, text, 0, NULL, 0);
-	regfree(&re);
-	if (r == 0)
+	if (typed_matches(t, text))
 		return 0;
 	struct ynode k = *n;
 	k.text = text;
 	_cleanup_free_ char *what = xasprintf("a text that matches %s", t->pattern->text);
 	return expected(t, &k, t->expects ? t->expects : what, err);
+}
+
+/* What only the machine knows cannot be compared with a pattern. */
+static int check_runtime(const struct typed_def *t, const struct ynode *n, struct err *err)
+{
+	return t->pattern ? ynode_err(n, err, "%s: '%s' is known only on the machine, and is to be checked before",
+				    t->name, n->text)
+			  : 0;
 }
 
 static int check_values(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
@@ -70,7 +66,8 @@ static int check_text(
 	uint64_t number;
 	bool flag;
 	if (!strcmp(t->type, "string") || !strcmp(t->type, "file"))
-		return rtext_has_reference(rt) ? 0 : check_values(t, n, rtext_literal(arena, rt), err);
+		return rtext_has_reference(rt) ? check_runtime(t, n, err)
+					       : check_values(t, n, rtext_literal(arena, rt), err);
 	if (rtext_has_reference(rt))
 		return ynode_err(
 			n, err, "%s: '%s' is known only on the machine; only a string may be that", t->name, n->text);
@@ -112,8 +109,9 @@ static int typed_list(
 		ret->list[i] = v.text;
 		ret->secret |= v.secret;
 		ret->why = v.secret ? v.why : ret->why;
-		if (!rtext_has_reference(v.text) &&
-			check_values(t, n->items[i], rtext_literal(s->pl->arena, v.text), err) < 0)
+		if ((rtext_has_reference(v.text)
+				    ? check_runtime(t, n->items[i], err)
+				    : check_values(t, n->items[i], rtext_literal(s->pl->arena, v.text), err)) < 0)
 			return -1;
 		strbuf_addf(&b, "%s%s", i ? " " : "", v.text);
 	}

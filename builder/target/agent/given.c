@@ -20,6 +20,8 @@ int given_line(char *text, size_t len, struct err *err)
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			return err_set(err, ERR_CONFIG, "one line of text is wanted, without control characters");
+	if (len && (text[0] == ' ' || text[len - 1] == ' '))
+		return err_set(err, ERR_CONFIG, "it begins or ends with a blank, which programs do not keep");
 	return 0;
 }
 
@@ -37,15 +39,19 @@ static char *credential(const struct secret *s)
 	return path;
 }
 
-/* Nobody gave one: the file is missing, empty or nothing but an end of line. */
-static bool missing(const struct agent *a, const struct secret *s)
+/* 1: somebody gave one; 0: nobody did. -1: it cannot be read, or not be used. */
+static int there(const struct agent *a, const struct secret *s, struct err *err)
 {
-	_cleanup_err_ struct err ignored = ERR_INIT;
-	_cleanup_free_ char *path = place(a, s), *text = path_read(path, GIVEN_MAX, NULL, &ignored);
-	bool none = !text || !text[strspn(text, "\r\n")];
-	if (text)
-		explicit_bzero(text, strlen(text));
-	return none;
+	_cleanup_free_ char *path = place(a, s);
+	if (!path_exists(path) && errno == ENOENT)
+		return 0;
+	size_t len = 0;
+	_cleanup_free_ char *text = path_read(path, GIVEN_MAX, &len, err);
+	if (!text)
+		return -1;
+	int r = given_line(text, len, err) < 0 ? err_wrap(err, "%s", path) : *text != 0;
+	explicit_bzero(text, len);
+	return r;
 }
 
 static int keep(const struct agent *a, const struct secret *s, char *text, size_t len, struct err *err)
@@ -65,7 +71,9 @@ int given_ensure(const struct agent *a, const struct secret *s, struct err *err)
 	if (path_exists(from)) {
 		size_t len = 0;
 		_cleanup_free_ char *text = path_read(from, GIVEN_MAX, &len, &why);
-		if (text && keep(a, s, text, len, &why) == 0)
+		if (text && !text[strspn(text, "\r\n")])
+			err_set(&why, ERR_CONFIG, "it is empty");
+		else if (text && keep(a, s, text, len, &why) == 0)
 			return 0;
 		log_warn("secret %s: %s: %s", s->id, from, why.msg);
 	}
@@ -85,23 +93,34 @@ json_t *given_wanted(const struct agent *a)
 	json_t *list = NULL;
 	for (size_t i = 0; i < a->m.n_secrets; i++) {
 		const struct secret *s = &a->m.secrets[i];
-		if (!s->given || !missing(a, s))
+		_cleanup_err_ struct err why = ERR_INIT;
+		int r = s->given ? there(a, s, &why) : 1;
+		if (r > 0)
 			continue;
-		_cleanup_free_ char *what = words(a, s);
+		_cleanup_free_ char *text = words(a, s),
+				    *what = r < 0 ? xasprintf("%s (%s)", text, why.msg) : xstrdup(text);
 		list = list ? list : json_array();
 		json_array_append_new(list, json_pack("{s:s, s:s}", "secret", s->id, "what", what));
 	}
 	return list;
 }
 
-static int show(const struct agent *a)
+static int show(const struct agent *a, struct err *err)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < a->m.n_secrets; i++) {
 		const struct secret *s = &a->m.secrets[i];
+		_cleanup_err_ struct err why = ERR_INIT;
 		_cleanup_free_ char *text = s->given ? words(a, s) : NULL;
+		int r = s->given ? there(a, s, &why) : 1;
+		if (r < 0 && why.sys == EACCES)
+			return err_move(err, &why), -1;
 		if (s->given)
-			printf("%-24s %-10s %s\n", s->id, missing(a, s) ? "not given" : "given", text);
+			printf("%-24s %-10s %s%s%s\n", s->id,
+				r < 0 ? "not usable"
+				: r   ? "given"
+				      : "not given",
+				text, r < 0 ? ": " : "", r < 0 ? why.msg : "");
 		n += s->given;
 	}
 	if (!n)
@@ -112,24 +131,38 @@ static int show(const struct agent *a)
 static const struct secret *find(const struct agent *a, const char *id, struct err *err)
 {
 	const struct secret *s = machine_secret(&a->m, id);
-	if (s && s->given && agent_id_ok(id))
+	if (!s || !s->given || !agent_id_ok(id)) {
+		err_set(err, ERR_CONFIG, "%s: %s", id, s ? "is made on the machine" : "no service has such a secret");
+		err_hint(err, "kiln-agent give shows those that are wanted");
+		return NULL;
+	}
+	_cleanup_free_ char *from = credential(s);
+	if (!path_exists(from))
 		return s;
-	err_set(err, ERR_CONFIG, "%s: %s", id, s ? "is made on the machine" : "no service has such a secret");
-	err_hint(err, "kiln-agent give shows those that are wanted");
+	err_set(err, ERR_CONFIG, "%s: at every start it is what the system credential says", id);
+	err_hint(err, "change that where the machine is started: %s", strrchr(from, '/') + 1);
 	return NULL;
 }
 
-/* A line of standard input: on a terminal it is asked for, and not shown. */
-static ssize_t read_line(const char *what, char *buf, size_t size)
+/* Not shown as it is typed; nor may Ctrl-C leave the terminal so: it is a character here, which no secret has. */
+static int hide(struct termios *was, struct err *err)
 {
-	struct termios was, quiet;
-	bool terminal = tcgetattr(STDIN_FILENO, &was) == 0;
-	if (terminal) {
-		quiet = was;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
+	if (tcgetattr(STDIN_FILENO, was) < 0)
+		return 0;
+	struct termios quiet = *was;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	return tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0 ? err_sys(err, errno, "the terminal") : 1;
+}
+
+/* A line of standard input: on a terminal it is asked for. */
+static ssize_t read_line(const char *what, char *buf, size_t size, struct err *err)
+{
+	struct termios was;
+	int terminal = hide(&was, err);
+	if (terminal < 0)
+		return -1;
+	if (terminal)
 		fprintf(stderr, "%s: ", what);
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
 	size_t len = 0;
 	ssize_t n = 1;
 	while (len < size && n > 0) {
@@ -141,6 +174,8 @@ static ssize_t read_line(const char *what, char *buf, size_t size)
 		if (terminal && len && buf[len - 1] == '\n')
 			break;
 	}
+	if (n < 0)
+		err_sys(err, errno, "read standard input");
 	if (terminal) {
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
 		fputc('\n', stderr);
@@ -155,10 +190,10 @@ static int give(const struct agent *a, const char *id, struct err *err)
 		return -1;
 	char buf[GIVEN_MAX + 1];
 	_cleanup_free_ char *what = words(a, s);
-	ssize_t n = read_line(what, buf, sizeof buf);
+	ssize_t n = read_line(what, buf, sizeof buf, err);
 	int r = 0;
 	if (n < 0)
-		return err_sys(err, errno, "read standard input");
+		return -1;
 	if ((size_t)n == sizeof buf)
 		r = err_set(err, ERR_CONFIG, "%s: longer than %d bytes", id, GIVEN_MAX);
 	else if (memchr(buf, 0, (size_t)n))
@@ -186,11 +221,11 @@ int cmd_give(struct agent *a, int argc, char **argv, struct err *err)
 {
 	bool away = argc == 3 && str_eq(argv[1], "--remove");
 	if (argc == 1)
-		return show(a);
+		return show(a, err);
 	if (!away && (argc != 2 || argv[1][0] == '-'))
 		return err_set(err, ERR_USAGE, "%s", usage);
-	bool trust;
 	if ((away ? take_away(a, argv[2], err) : give(a, argv[1], err)) < 0)
 		return -1;
-	return reload_changed(a, &trust, err);
+	bool trust;
+	return reload_changed(a, &trust, err) < 0 ? err_wrap(err, "%s is kept", argv[argc - 1]) : 0;
 }

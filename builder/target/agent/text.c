@@ -152,6 +152,9 @@ static int resolve_ref(
 		strvec_add(masks, value);
 	for (size_t i = 1; i < parts.n; i++) {
 		char *next;
+		if (secret && !*value && filter_hashes(parts.v[i]))
+			return err_set(
+				err, ERR_CONFIG, "${%s}: it is empty, and a hash of nothing lets anybody in", body);
 		if (filter_apply(parts.v[i], value, parts.v[0], &next, err) < 0)
 			return err_wrap(err, "${%s}", body);
 		free(value);

@@ -3,6 +3,7 @@
 #include "target/agent/given.h"
 #include "target/agent/render.h"
 #include "target/agent/show.h"
+#include "target/agent/text.h"
 #include <fcntl.h>
 #include <string.h>
 
@@ -84,6 +85,7 @@ static void refused(void **state)
 	assert_fails(give(f, "\n", 1), f, "mail/relay: standard input is empty");
 	assert_fails(give(f, "a\nb\n", 4), f, "mail/relay: one line of text is wanted, without control characters");
 	assert_fails(give(f, "a\0b", 3), f, "mail/relay: one line of text is wanted, without control characters");
+	assert_fails(give(f, " a\n", 3), f, "mail/relay: it begins or ends with a blank, which programs do not keep");
 	memset(big, 'x', sizeof big);
 	assert_fails(give(f, big, sizeof big), f, "mail/relay: longer than 4096 bytes");
 	assert_works(give(f, big, GIVEN_MAX), f);
@@ -109,14 +111,34 @@ static void by_hand(void **state)
 	_cleanup_free_ char *text = fix_file(f, "run/files/mail/etc/relay");
 	assert_string_equal(text, "[x] u:word\n");
 	assert_works(path_write(path, "word\nrelayhost = x\n", 19, 0600, &f->err), f);
+	_cleanup_free_ char *want = xasprintf(
+				    "[{\"secret\":\"mail/relay\",\"what\":\"the password of 'u' at d.internal (%s: one "
+				    "line of text is wanted, without control characters)\"}]",
+				    path),
+			    *is = wanted(f);
+	assert_string_equal(is, want);
 	assert_fails(render_container(&f->a, c, &f->err), f,
 		"container mail: /etc/relay: ${secret:mail/relay}: one line of text is wanted, without control "
 		"characters");
 }
 
+/* Nobody has a password yet: there is none, and not an empty one. */
+static void no_hash(void **state)
+{
+	struct fix *f = *state;
+	make(f, false);
+	char *text = NULL;
+	assert_fails(text_resolve(&f->a, "admin:${secret:mail/relay|sha512crypt}", NULL, &text, &f->err), f,
+		"${secret:mail/relay|sha512crypt}: it is empty, and a hash of nothing lets anybody in");
+	assert_works(give(f, "word", 4), f);
+	assert_works(text_resolve(&f->a, "admin:${secret:mail/relay|sha512crypt}", NULL, &text, &f->err), f);
+	assert_int_equal(strncmp(text, "admin:$6$", 9), 0);
+	free(text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fix_setup, fix_teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(empty_until_given), TEST(refused), TEST(by_hand)};
+	const struct CMUnitTest tests[] = {TEST(empty_until_given), TEST(refused), TEST(by_hand), TEST(no_hash)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

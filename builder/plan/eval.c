@@ -27,6 +27,15 @@ int eval_node(const struct scope *s, const struct ynode *n, const char *what, st
 	return eval_text(s, &at, n->text, ret, err);
 }
 
+int eval_if(const struct scope *s, const struct ynode *when, bool *ret, struct err *err)
+{
+	*ret = true;
+	if (!when)
+		return 0;
+	struct place at = place_of(when, "if");
+	return eval_cond(s, &at, when->text, ret, err);
+}
+
 int eval_public(const struct scope *s, const struct ynode *n, const char *what, const char **ret, struct err *err)
 {
 	struct place at = place_of(n, what);

@@ -193,12 +193,9 @@ static int add_egress(const struct scope *s, const struct egress_def *d, struct 
 {
 	struct egress e = {0};
 	const char *text;
-	bool holds = true;
-	if (d->when) {
-		struct place at = place_of(d->when, "if");
-		if (eval_cond(s, &at, d->when->text, &holds, err) < 0)
-			return -1;
-	}
+	bool holds;
+	if (eval_if(s, d->when, &holds, err) < 0)
+		return -1;
 	if (!holds)
 		return 0;
 	if (eval_known(s, d->to, "egress", &text, err) < 0)

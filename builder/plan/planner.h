@@ -89,6 +89,8 @@ struct scope {
 int eval_text(const struct scope *s, const struct place *at, const char *text, struct value *ret, struct err *err);
 int eval_ref(const struct scope *s, const struct place *at, const char *ref, struct value *ret, struct err *err);
 int eval_cond(const struct scope *s, const struct place *at, const char *cond, bool *ret, struct err *err);
+/* Whether the condition of an `if:` holds; without one (NULL) it does. */
+int eval_if(const struct scope *s, const struct ynode *when, bool *ret, struct err *err);
 /* A scalar's text; refuses secrets (eval_public), or takes them. */
 int eval_node(const struct scope *s, const struct ynode *n, const char *what, struct value *ret, struct err *err);
 int eval_public(const struct scope *s, const struct ynode *n, const char *what, const char **ret, struct err *err);
@@ -174,8 +176,6 @@ int plan_gpus(struct planner *pl, struct err *err);    /* who gets which */
 const struct gpu_unit *gpu_unit_of(struct planner *pl, const char *name, const struct firmware_def *d);
 int plan_derived(struct planner *pl, struct err *err);
 int plan_secrets(struct planner *pl, struct err *err);
-/* Is there such a secret? `owner`: of the service, or of the claim on it. */
-int secret_wanted(const struct scope *owner, const struct secret_def *d, bool *ret, struct err *err);
 int plan_provision(struct planner *pl, struct err *err);
 int plan_flows(struct planner *pl, struct err *err);
 int plan_publish(struct planner *pl, struct err *err);

@@ -77,7 +77,7 @@ static int ref_secret(const struct scope *s, const struct place *at, const char 
 			claim ? arena_printf(s->pl->arena, "%s/%s/%s", claim->svc->def->name, claim->def->name, name)
 			      : arena_printf(s->pl->arena, "%s/%s", s->svc->def->name, name);
 		bool wanted;
-		if (secret_wanted(&owner, d, &wanted, err) < 0)
+		if (eval_if(&owner, d->when, &wanted, err) < 0)
 			return -1;
 		if (!wanted)
 			return 0;

@@ -24,11 +24,9 @@ static int refused(const struct scope *s, const refuse_defs *defs, const char **
 	for (size_t i = 0; i < defs->n && !*ret; i++) {
 		const struct refuse_def *r = &defs->v[i];
 		bool all = true;
-		for (size_t k = 0; k < r->when.n && all; k++) {
-			struct place at = place_of(r->when.v[k], "if");
-			if (eval_cond(s, &at, r->when.v[k]->text, &all, err) < 0)
+		for (size_t k = 0; k < r->when.n && all; k++)
+			if (eval_if(s, r->when.v[k], &all, err) < 0)
 				return -1;
-		}
 		if (all && eval_public(s, r->text, "text", ret, err) < 0)
 			return -1;
 	}

@@ -31,15 +31,6 @@ static int add_certificate(const struct scope *s, const struct secret_def *d, co
 	return 0;
 }
 
-int secret_wanted(const struct scope *owner, const struct secret_def *d, bool *ret, struct err *err)
-{
-	*ret = true;
-	if (!d->when)
-		return 0;
-	struct place at = place_of(d->when, "if");
-	return eval_cond(owner, &at, d->when->text, ret, err);
-}
-
 static int add(struct collect *c, const struct scope *s, const secret_defs *defs, const char *prefix,
 	const struct psvc *holder, struct err *err)
 {
@@ -50,7 +41,7 @@ static int add(struct collect *c, const struct scope *s, const secret_defs *defs
 		if (d->certificate && d->show)
 			return ynode_err(d->show, err, "show: '%s' is a certificate, which nobody types", d->name);
 		bool wanted;
-		if (secret_wanted(s, d, &wanted, err) < 0)
+		if (eval_if(s, d->when, &wanted, err) < 0)
 			return -1;
 		if (!wanted)
 			continue;

@@ -27,14 +27,6 @@ static int check_pattern(const struct typed_def *t, const struct ynode *n, const
 	return expected(t, &k, t->expects ? t->expects : what, err);
 }
 
-/* What only the machine knows cannot be compared with a pattern. */
-static int check_runtime(const struct typed_def *t, const struct ynode *n, struct err *err)
-{
-	return t->pattern ? ynode_err(n, err, "%s: '%s' is known only on the machine, and is to be checked before",
-				    t->name, n->text)
-			  : 0;
-}
-
 static int check_values(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
 {
 	if (!t->values.n)
@@ -48,6 +40,17 @@ static int check_values(const struct typed_def *t, const struct ynode *n, const 
 	_cleanup_free_ char *list = strvec_join(&names, ", ");
 	_cleanup_free_ char *what = xasprintf("one of %s", list);
 	return expected(t, n, what, err);
+}
+
+/* What only the machine knows may be anything, but where there is a pattern to compare it with. */
+static int check_string(
+	const struct typed_def *t, const struct ynode *n, const char *rt, struct arena *arena, struct err *err)
+{
+	if (!rtext_has_reference(rt))
+		return check_values(t, n, rtext_literal(arena, rt), err);
+	return t->pattern ? ynode_err(n, err, "%s: '%s' is known only on the machine, and is to be checked before",
+				    t->name, n->text)
+			  : 0;
 }
 
 static int check_calendar(const struct typed_def *t, const struct ynode *n, const char *text, struct err *err)
@@ -66,8 +69,7 @@ static int check_text(
 	uint64_t number;
 	bool flag;
 	if (!strcmp(t->type, "string") || !strcmp(t->type, "file"))
-		return rtext_has_reference(rt) ? check_runtime(t, n, err)
-					       : check_values(t, n, rtext_literal(arena, rt), err);
+		return check_string(t, n, rt, arena, err);
 	if (rtext_has_reference(rt))
 		return ynode_err(
 			n, err, "%s: '%s' is known only on the machine; only a string may be that", t->name, n->text);
@@ -109,9 +111,7 @@ static int typed_list(
 		ret->list[i] = v.text;
 		ret->secret |= v.secret;
 		ret->why = v.secret ? v.why : ret->why;
-		if ((rtext_has_reference(v.text)
-				    ? check_runtime(t, n->items[i], err)
-				    : check_values(t, n->items[i], rtext_literal(s->pl->arena, v.text), err)) < 0)
+		if (check_string(t, n->items[i], v.text, s->pl->arena, err) < 0)
 			return -1;
 		strbuf_addf(&b, "%s%s", i ? " " : "", v.text);
 	}

@@ -39,28 +39,47 @@ static char *credential(const struct secret *s)
 	return path;
 }
 
+/* The line in a file; NULL: it cannot be read, or not be used. */
+static char *line_of(const char *path, struct err *err)
+{
+	size_t len = 0;
+	char *text = path_read(path, GIVEN_MAX, &len, err);
+	if (!text || given_line(text, len, err) == 0)
+		return text;
+	err_wrap(err, "%s", path);
+	explicit_bzero(text, len);
+	free(text);
+	return NULL;
+}
+
 /* 1: somebody gave one; 0: nobody did. -1: it cannot be read, or not be used. */
 static int there(const struct agent *a, const struct secret *s, struct err *err)
 {
 	_cleanup_free_ char *path = place(a, s);
 	if (!path_exists(path) && errno == ENOENT)
 		return 0;
-	size_t len = 0;
-	_cleanup_free_ char *text = path_read(path, GIVEN_MAX, &len, err);
+	_cleanup_free_ char *text = line_of(path, err);
 	if (!text)
 		return -1;
-	int r = given_line(text, len, err) < 0 ? err_wrap(err, "%s", path) : *text != 0;
-	explicit_bzero(text, len);
+	int r = *text != 0;
+	explicit_bzero(text, strlen(text));
 	return r;
 }
 
-static int keep(const struct agent *a, const struct secret *s, char *text, size_t len, struct err *err)
+static int keep(const struct agent *a, const struct secret *s, const char *text, struct err *err)
 {
 	_cleanup_free_ char *path = place(a, s);
-	int r = given_line(text, len, err);
-	if (r == 0)
-		r = agent_write(path, text, strlen(text), 0600, err);
-	explicit_bzero(text, len);
+	return agent_write(path, text, strlen(text), 0600, err);
+}
+
+/* What the system credential says. */
+static int take(const struct agent *a, const struct secret *s, const char *from, struct err *err)
+{
+	_cleanup_free_ char *text = line_of(from, err);
+	if (!text)
+		return -1;
+	int r = *text ? keep(a, s, text, err) : err_set(err, ERR_CONFIG, "%s: it is empty", from);
+	explicit_bzero(text, strlen(text));
 	return r;
 }
 
@@ -69,15 +88,11 @@ int given_ensure(const struct agent *a, const struct secret *s, struct err *err)
 	_cleanup_free_ char *path = place(a, s), *from = credential(s);
 	_cleanup_err_ struct err why = ERR_INIT;
 	if (path_exists(from)) {
-		size_t len = 0;
-		_cleanup_free_ char *text = path_read(from, GIVEN_MAX, &len, &why);
-		if (text && !text[strspn(text, "\r\n")])
-			err_set(&why, ERR_CONFIG, "it is empty");
-		else if (text && keep(a, s, text, len, &why) == 0)
+		if (take(a, s, from, &why) == 0)
 			return 0;
-		log_warn("secret %s: %s: %s", s->id, from, why.msg);
+		log_warn("secret %s: %s", s->id, why.msg);
 	}
-	return path_exists(path) ? 0 : agent_write(path, "", 0, 0600, err);
+	return path_exists(path) ? 0 : keep(a, s, "", err);
 }
 
 /* What it is, in words. */
@@ -196,16 +211,16 @@ static int give(const struct agent *a, const char *id, struct err *err)
 		return -1;
 	if ((size_t)n == sizeof buf)
 		r = err_set(err, ERR_CONFIG, "%s: longer than %d bytes", id, GIVEN_MAX);
-	else if (memchr(buf, 0, (size_t)n))
-		r = err_set(err, ERR_CONFIG, "%s: one line of text is wanted, without control characters", id);
 	else
 		buf[n] = 0;
-	if (r == 0 && !buf[strspn(buf, "\r\n")]) {
+	if (r == 0 && given_line(buf, (size_t)n, err) < 0)
+		r = err_wrap(err, "%s", id);
+	if (r == 0 && !*buf) {
 		err_set(err, ERR_CONFIG, "%s: standard input is empty", id);
 		r = err_hint(err, "kiln-agent give --remove %s takes it away", id);
 	}
-	if (r == 0 && keep(a, s, buf, (size_t)n, err) < 0)
-		r = err_wrap(err, "%s", id);
+	if (r == 0)
+		r = keep(a, s, buf, err);
 	explicit_bzero(buf, sizeof buf);
 	return r;
 }
@@ -213,8 +228,7 @@ static int give(const struct agent *a, const char *id, struct err *err)
 static int take_away(const struct agent *a, const char *id, struct err *err)
 {
 	const struct secret *s = find(a, id, err);
-	_cleanup_free_ char *path = s ? place(a, s) : NULL;
-	return s ? agent_write(path, "", 0, 0600, err) : -1;
+	return s ? keep(a, s, "", err) : -1;
 }
 
 int cmd_give(struct agent *a, int argc, char **argv, struct err *err)

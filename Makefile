@@ -136,7 +136,7 @@ fuzz:
 fuzz-targets: $(FUZZ_BIN)
 
 # kiln, its pages, its completion, and its data; the sources of the appliance's own programs are data, too.
-DATA      = $(shell find overlays profiles firmware builder/base builder/target -type f -not -name '.*' -not -name '*~') \
+DATA      = $(shell find overlays profiles firmware builder/base builder/target \( -type f -o -type l \) -not -name '.*' -not -name '*~') \
             $(wildcard qemu-test/*.yaml)
 data_is_ours = $(if $(filter kiln,$(notdir $(datadir))),,$(error datadir is replaced as a whole: it must end in /kiln))
 install: all man

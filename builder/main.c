@@ -79,7 +79,8 @@ static void explain_full(struct err *e)
 	if (e->hint || (e->sys != ENOSPC && e->sys != EDQUOT && (!e->msg || !strstr(e->msg, strerror(ENOSPC)))))
 		return;
 	e->kind = ERR_IO;
-	err_hint(e, "free some space, or use a larger disk: --cache DIR for downloads and steps, --out DIR for images");
+	err_hint(e, "free some space (\"kiln cache prune\"), or use a larger disk: --cache DIR for downloads and "
+		    "steps, --out DIR for images");
 }
 
 static void print_timings(void)

@@ -35,9 +35,7 @@ int cmd_fetch(int argc, char **argv, struct err *err)
 		fetched += model_missing(cache, &lock.models.v[i].pin, &all);
 		bytes += all;
 	}
-	struct download_opts opts = {.offline = cmd_globals.offline};
-	if (lock_fetch(&lock, cache, &opts, err) < 0 || lock_fetch_images(&lock, a, cache, &opts, err) < 0 ||
-		lock_fetch_models(&lock, a, cache, &opts, err) < 0)
+	if (inputs_fetch(&lock, a, cache, cmd_globals.offline, err) < 0)
 		return -1;
 	if (cmd_globals.json) {
 		_cleanup_json_ json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I}", "packages",

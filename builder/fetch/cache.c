@@ -285,3 +285,17 @@ char *cache_tmp_file(const struct cache *c, const char *prefix, int *ret_fd, str
 	*ret_fd = fd;
 	return steal(path);
 }
+
+void cache_used(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && st.st_mtime < time(NULL) - CACHE_USE_NOTED_S)
+		(void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+int cache_explain_full(struct err *err)
+{
+	return err_hint(
+		err, "free some space (\"kiln cache prune\"), or put the cache on a larger disk with --cache DIR");
+}

@@ -62,3 +62,11 @@ char *cache_read(const struct cache *c, const char *hex, uint64_t size, struct e
  */
 char *cache_tmp_dir(const struct cache *c, const char *prefix, struct err *err);
 char *cache_tmp_file(const struct cache *c, const char *prefix, int *ret_fd, struct err *err);
+/*
+ * A build uses this entry, if it is there: prune (steps/prune.h) counts from now. It is the entry's own time of
+ * modification, which nothing else looks at, set at most once in CACHE_USE_NOTED_S. What cannot be noted is not.
+ */
+void cache_used(const char *path);
+enum { CACHE_USE_NOTED_S = 3600 };
+/* What to do about a cache whose disk is full: the hint of `err`. Returns -1. */
+int cache_explain_full(struct err *err);

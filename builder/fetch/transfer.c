@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "fetch/cache.h"
 #include "fetch/http.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@ static int write_failed(struct transfer *t, struct err *err)
 
 	err_sys(err, e, "write %s", t->path);
 	if (e == ENOSPC || e == EDQUOT)
-		err_hint(err, "free some space, or put the cache on a larger disk with --cache DIR");
+		cache_explain_full(err);
 	return -1;
 }
 

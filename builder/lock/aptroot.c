@@ -159,7 +159,7 @@ int apt_root_space(const struct apt_root *r, struct err *err)
 	if (free_bytes >= INDEX_SPACE)
 		return 0;
 	err_set(err, ERR_IO, "cache %s: no room for a package index (%s)", r->cache, str_bytes(INDEX_SPACE));
-	return err_hint(err, "free some space, or put the cache on a larger disk with --cache DIR");
+	return cache_explain_full(err);
 }
 
 int apt_root_run(const struct apt_root *r, const struct strvec *argv, struct strbuf *out, struct err *err)

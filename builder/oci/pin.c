@@ -24,6 +24,14 @@ json_t *blob_ref_json(const struct blob_ref *b)
 		"{s:s+, s:I, s:s}", "digest", "sha256:", b->digest, "size", (json_int_t)b->size, "type", b->type);
 }
 
+const struct blob_ref *pin_blob(const struct image_pin *p, size_t i)
+{
+	i += p->index.digest ? 0 : 1;
+	if (i < 3)
+		return i == 0 ? &p->index : i == 1 ? &p->manifest : &p->config;
+	return i - 3 < p->n_layers ? &p->layers[i - 3].blob : NULL;
+}
+
 json_t *pin_json(const struct image_pin *p)
 {
 	json_t *j = json_object(), *layers = json_array();

@@ -31,6 +31,9 @@ struct image_pin {
 	size_t n_layers;
 };
 
+/* Its blobs: the index, if any, the manifest, the config, the layers; NULL behind the last. */
+const struct blob_ref *pin_blob(const struct image_pin *p, size_t i);
+
 /* "sha256:HEX" to HEX in the arena; ERR_VERIFY "KEY: ..." for anything else. */
 const char *pin_digest(struct arena *arena, const char *key, const char *text, struct err *err);
 

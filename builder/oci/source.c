@@ -78,14 +78,10 @@ int source_fetch(const struct pull *p, const struct image_place *at, const struc
 
 uint64_t source_missing(const struct cache *c, const struct image_pin *pin, uint64_t *ret_all)
 {
-	const struct blob_ref *documents[] = {&pin->index, &pin->manifest, &pin->config};
 	uint64_t missing = 0, all = 0;
+	const struct blob_ref *b;
 
-	for (size_t i = 0; i < ARRAY_SIZE(documents) + pin->n_layers; i++) {
-		const struct blob_ref *b =
-			i < ARRAY_SIZE(documents) ? documents[i] : &pin->layers[i - ARRAY_SIZE(documents)].blob;
-		if (!b->digest)
-			continue;
+	for (size_t i = 0; (b = pin_blob(pin, i)); i++) {
 		all += b->size;
 		missing += cache_has(c, b->digest, b->size) ? 0 : b->size;
 	}

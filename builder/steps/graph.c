@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/str.h"
+#include "fetch/cache.h"
 #include "tree/namespace.h"
 #include "tree/sum.h"
 #include <errno.h>
@@ -229,6 +230,9 @@ int graph_run(struct graph *g, struct step *const *goals, struct err *err)
 	unsigned jobs = g->jobs ? g->jobs : pool_cores();
 
 	graph_place(g);
+	for (size_t i = 0; i < g->steps.n; i++)
+		if (g->steps.v[i]->cached)
+			cache_used(g->steps.v[i]->dir);
 	for (; *goals; goals++)
 		mark(*goals);
 	if (g->explain)

@@ -1,6 +1,7 @@
 #include "steps/inputs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "fetch/download.h"
 #include "steps/bundle.h"
 #include <errno.h>
@@ -36,14 +37,45 @@ int inputs_lock(struct appliance *a, struct cache *c, bool offline, struct lock 
 	return find_lock(a, c, offline, ret, err) < 0 ? -1 : lock_weigh(ret, c, a, err);
 }
 
+static void use_one(const struct cache *c, const char *part, const char *hex)
+{
+	_cleanup_free_ char *entry = path_join(part, hex), *path = cache_path(c, entry);
+
+	cache_used(path);
+}
+
+static void use_all(const struct lock *l, const struct cache *c)
+{
+	const struct blob_ref *b;
+
+	for (size_t i = 0; i < l->packages.n; i++) {
+		use_one(c, "sha256", l->packages.v[i].sha256);
+		use_one(c, "unpacked", l->packages.v[i].sha256);
+	}
+	for (size_t i = 0; i < l->images.n; i++)
+		for (size_t k = 0; (b = pin_blob(&l->images.v[i].pin, k)); k++)
+			use_one(c, "sha256", b->digest);
+	for (size_t i = 0; i < l->models.n; i++)
+		for (size_t k = 0; (b = model_blob(&l->models.v[i].pin, k)); k++)
+			use_one(c, "sha256", b->digest);
+}
+
+int inputs_fetch(const struct lock *l, const struct appliance *a, struct cache *c, bool offline, struct err *err)
+{
+	struct download_opts opts = {.offline = offline};
+
+	if (lock_fetch(l, c, &opts, err) < 0 || lock_fetch_images(l, a, c, &opts, err) < 0 ||
+		lock_fetch_models(l, a, c, &opts, err) < 0)
+		return -1;
+	use_all(l, c);
+	return 0;
+}
+
 int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err)
 {
 	if (inputs_lock(a, c, offline, ret, err) < 0)
 		return -1;
-	struct download_opts opts = {.offline = offline};
-	if (lock_fetch(ret, c, &opts, err) < 0 || lock_fetch_images(ret, a, c, &opts, err) < 0)
-		return -1;
-	if (lock_fetch_models(ret, a, c, &opts, err) < 0)
+	if (inputs_fetch(ret, a, c, offline, err) < 0)
 		return -1;
 	return ret->models.n ? lock_weigh(ret, c, a, err) : 0;
 }
@@ -108,5 +140,6 @@ int inputs_from(struct appliance *a, struct cache *c, const char *bundle, struct
 	strvec_release(&b.apart);
 	if (r < 0 || lock_weigh(ret, c, a, err) < 0)
 		return -1;
+	use_all(ret, c);
 	return b.same ? 0 : lock_write(path, ret, err);
 }

@@ -11,7 +11,9 @@
  * told how large its models are.
  */
 int inputs_lock(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
-/* Then download what the cache lacks. */
+/* Download what the cache lacks of a lock; all of it is used from now on (cache_used). */
+int inputs_fetch(const struct lock *l, const struct appliance *a, struct cache *c, bool offline, struct err *err);
+/* Both. */
 int inputs_ready(struct appliance *a, struct cache *c, bool offline, struct lock *ret, struct err *err);
 /*
  * The same from a bundle (steps/bundle.h), without a network: its lock must fit the profile, and becomes the lock

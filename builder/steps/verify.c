@@ -4,9 +4,9 @@
 #include "base/path.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "steps/entries.h"
 #include "tree/namespace.h"
 #include "tree/sum.h"
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,34 +22,13 @@ struct part {
 	size_t size;	      /* of that memory */
 };
 
-static bool is_hex(const char *s, size_t n)
-{
-	return strspn(s, "0123456789abcdef") == n && !s[n];
-}
-
-/* "NAME-KEY", as graph_place has it; anything else in steps/ is not kiln's. */
-static bool is_step(const char *s)
-{
-	const char *dash = strrchr(s, '-');
-
-	return dash && dash > s && is_hex(dash + 1, 32);
-}
-
 static int list(struct part *p, struct err *err)
 {
-	_cleanup_free_ char *dir = cache_path(p->c, p->name);
-	DIR *d = opendir(dir);
-
-	if (!d)
-		return err_sys(err, errno, "read %s", dir);
-	for (struct dirent *e; (e = readdir(d));)
-		if (is_hex(e->d_name, 64) || (strcmp(p->name, "steps") == 0 && is_step(e->d_name)))
-			strvec_addf(&p->entries, "%s/%s", p->name, e->d_name);
-	closedir(d);
-	strvec_sort(&p->entries);
+	if (entries_of(p->c, p->name, &p->entries, err) < 0)
+		return -1;
 	p->size = p->entries.n + 1;
 	p->found = mmap(NULL, p->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return p->found == MAP_FAILED ? err_sys(err, errno, "memory for %s", dir) : 0;
+	return p->found == MAP_FAILED ? err_sys(err, errno, "memory to verify %s", p->name) : 0;
 }
 
 static int check_download(size_t i, void *arg, struct err *err)
@@ -87,18 +66,13 @@ static int look(void *arg, struct err *err)
 	return pool_map(p->entries.n, p->threads, p->check, p, err);
 }
 
-static int drop_damaged(const struct part *p, struct verify_result *ret, struct err *err)
+static void note_found(const struct part *p, struct verify_result *ret)
 {
 	for (size_t i = 0; i < p->entries.n; i++) {
-		_cleanup_free_ char *path = cache_path(p->c, p->entries.v[i]);
 		ret->unrecorded += p->found[i] == SUM_NONE;
-		if (p->found[i] != SUM_DAMAGED)
-			continue;
-		if (ns_remove(path, err) < 0)
-			return -1;
-		strvec_add(&ret->damaged, p->entries.v[i]);
+		if (p->found[i] == SUM_DAMAGED)
+			strvec_add(&ret->damaged, p->entries.v[i]);
 	}
-	return 0;
 }
 
 static int verify_part(const struct cache *c, const char *name, pool_fn check, unsigned threads, size_t *ret_n,
@@ -114,7 +88,7 @@ static int verify_part(const struct cache *c, const char *name, pool_fn check, u
 		progress_end(step, r == 0);
 	}
 	if (r == 0)
-		r = drop_damaged(&p, ret, err);
+		note_found(&p, ret);
 	*ret_n = p.entries.n;
 	if (p.found && p.found != MAP_FAILED)
 		munmap(p.found, p.size);
@@ -126,9 +100,10 @@ int verify_cache(const struct cache *c, unsigned threads, struct verify_result *
 {
 	*ret = (struct verify_result){0};
 	if (verify_part(c, "sha256", check_download, threads, &ret->downloads, ret, err) < 0 ||
-		verify_part(c, "steps", check_directory, threads, &ret->steps, ret, err) < 0)
+		verify_part(c, "steps", check_directory, threads, &ret->steps, ret, err) < 0 ||
+		verify_part(c, "unpacked", check_directory, threads, &ret->unpacked, ret, err) < 0)
 		return -1;
-	return verify_part(c, "unpacked", check_directory, threads, &ret->unpacked, ret, err);
+	return entries_remove(c, &ret->damaged, err);
 }
 
 void verify_release(struct verify_result *r)

@@ -68,7 +68,8 @@ else
         build "$home/kiln/qemu-test/profiles/tiny.yaml" --cache "$home/cache" --out "$home/out" -j 1 --offline
     same 'an ordinary user: the same SHA-256' "$want" "$(images "$home/out")"
     check 'an ordinary user verifies the cache' runuser -u "$user" -- "$home/kiln.bin" cache verify --cache "$home/cache"
-    # Trees of sub-ids cannot be removed from outside their namespace but by root.
+    check 'and removes all of it, trees of sub-ids too' runuser -u "$user" -- "$home/kiln.bin" cache prune --unused 0 --cache "$home/cache"
+    same 'nothing of it is left' '' "$(find "$home"/cache/{sha256,steps,unpacked,tmp} -mindepth 1)"
     rm -rf "$home/cache"
 fi
 

@@ -18,8 +18,14 @@ kiln: hint: for example: kiln build core' "$kiln" build core edge
 refused 'bundle of two profiles' 1 'kiln: error: bundle: one profile at a time, found "edge" as well
 kiln: hint: for example: kiln bundle -o core.bundle core' "$kiln" bundle -o x core edge
 refused 'cache without a word' 1 'kiln: error: cache: what shall be done with it?
-kiln: hint: kiln cache verify [--cache DIR]' "$kiln" cache
+kiln: hint: kiln cache verify, or kiln cache prune [--unused DAYS] [--max-size SIZE] [--dry-run]' "$kiln" cache
 refused 'cache with another word' 1 'kiln: error: cache: cannot "very"
-kiln: hint: kiln cache verify [--cache DIR]' "$kiln" cache very
+kiln: hint: kiln cache verify, or kiln cache prune [--unused DAYS] [--max-size SIZE] [--dry-run]' "$kiln" cache very
+refused 'cache verify of one thing' 1 'kiln: error: cache: too much: "steps"' "$kiln" cache verify steps
+refused 'cache prune of one thing' 1 'kiln: error: cache prune: too much: "steps"' "$kiln" cache prune steps
+refused 'cache prune with an option of others' 1 'kiln: error: cache prune: unknown option "--all"' "$kiln" cache prune --all
+refused 'cache prune by what is no number' 1 'kiln: error: cache prune: --unused: expected a number of days, found "2w"' "$kiln" cache prune --unused 2w
+refused 'cache prune by what is no size' 1 'kiln: error: cache prune: --max-size: expected a size like 20G, found "much"' "$kiln" cache prune --max-size much
+refused 'cache prune without a size' 1 'kiln: error: cache prune: --max-size needs a value' "$kiln" cache prune --max-size
 refused 'cache verify where there is none' 6 "kiln: error: cache: there is none at $scratch/none
 kiln: hint: say where with --cache DIR" "$kiln" cache verify --cache "$scratch/none"

@@ -25,7 +25,7 @@ full() {
     same "$name: status" 6 $status
     same "$name: one error" 1 "$(grep -c '^kiln: error: ' <<<"$said")"
     check "$name: which says why" grep -q 'No space left on device' <<<"$said"
-    same "$name: and what to do" 'kiln: hint: free some space, or use a larger disk: --cache DIR for downloads and steps, --out DIR for images' \
+    same "$name: and what to do" 'kiln: hint: free some space ("kiln cache prune"), or use a larger disk: --cache DIR for downloads and steps, --out DIR for images' \
         "$(grep '^kiln: hint' <<<"$said")"
 }
 

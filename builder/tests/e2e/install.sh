@@ -22,7 +22,7 @@ for page in docs/man/*.scd; do
     check "page $page" grep -q '^\.TH' "$prefix/share/man/man${page##*.}/$page"
 done
 same 'the sources of the programs of the appliance' "$(cd builder && find base target -type f | sort)" "$(cd "$prefix/share/kiln/builder" && find . -type f | sed 's/^..//' | sort)"
-same 'a program stays one' "$(find overlays -perm -100 -type f | sort)" "$(cd "$prefix/share/kiln" && find overlays -perm -100 -type f | sort)"
+same 'a program stays one' "$(find -L overlays -perm -100 -type f | sort)" "$(cd "$prefix/share/kiln" && find overlays -perm -100 -type f | sort)"
 
 mkdir "$scratch/site"
 cd "$scratch/site" || exit 1

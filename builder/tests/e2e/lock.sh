@@ -97,7 +97,7 @@ mkdir "$scratch/small"
 if mount -t tmpfs -o size=1m none "$scratch/small" 2>/dev/null; then
     at_exit umount "$scratch/small"
     refused 'a full disk' 6 "kiln: error: cache $scratch/small: no room for a package index (256 MiB)
-kiln: hint: free some space, or put the cache on a larger disk with --cache DIR" \
+kiln: hint: free some space (\"kiln cache prune\"), or put the cache on a larger disk with --cache DIR" \
         "$kiln" -q lock "$tiny" --cache "$scratch/small"
 else
     skip 'a full disk' 'no tmpfs can be mounted here'

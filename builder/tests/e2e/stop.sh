@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The runner of the tests, told to end: so do its tests, within seconds, whatever they make of it, and nothing of them is left.
+# Without room for its tests it begins none.
 # level: quick
 # shellcheck source=builder/tests/e2e/lib.bash
 . "$(dirname "$0")/lib.bash"
@@ -57,3 +58,13 @@ for _ in $(seq 25); do # what is killed is gone a moment later
 done
 same 'nothing of them is left' '' "$(left)"
 same 'nor what has no mark' '' "$(tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$scratch/unmarked")/cmdline")"
+
+if mkdir "$scratch/small" && mount -t tmpfs -o size=4m none "$scratch/small" 2>/dev/null; then
+    at_exit umount "$scratch/small"
+    rm -f "$scratch/polite"
+    same 'without room it says what it needs' "the tests of quick need 400 MiB in $scratch/small, and there are 4: free some space, or name other places, with B= for builds and the cache of tests, TMPDIR= for the rest
+0 passed, 1 failed, 0 skipped" "$(env -u KILN_TEST_SCRATCH SEEN="$scratch" TMPDIR="$scratch/small" bash "$scratch/tests/run" quick "$scratch/build" 2>&1)"
+    check 'and begins nothing' test ! -e "$scratch/polite"
+else
+    skip 'no room for tests' 'no tmpfs can be mounted here'
+fi

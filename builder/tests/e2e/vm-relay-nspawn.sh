@@ -6,3 +6,4 @@
 . "$(dirname "$0")/lib.bash"
 
 scenarios relay-test nspawn --scenario relay
+scenarios relay-tls-test nspawn --scenario relay-tls

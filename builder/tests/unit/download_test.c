@@ -523,7 +523,8 @@ static void test_full_disk(void **state)
 	umount(small);
 	assert_int_equal(got, -1);
 	assert_string_equal(err.msg, message);
-	assert_string_equal(err.hint, "free some space, or put the cache on a larger disk with --cache DIR");
+	assert_string_equal(
+		err.hint, "free some space (\"kiln cache prune\"), or put the cache on a larger disk with --cache DIR");
 	assert_int_equal(err.kind, ERR_IO);
 	assert_true(gone);
 }

@@ -1,14 +1,9 @@
-#!/bin/sh
-# prepare FILE: takes away tables of a first start that was cut off, makes FILE, so that SonarQube may wait for it, and looks
-# again and again.
-#
-# Of an empty database SonarQube makes one with a hundred tables, in a step that it takes up again from its beginning and then
-# never gets past: the first table that is there already ends it. Until that step is over there is a row nowhere but in
-# schema_migrations. So: where anything else has a row, nothing is touched.
-set -eu
-check()
-{
-	psql -XAtq -v ON_ERROR_STOP=1 <<'END'
+-- Takes away tables of a first start of SonarQube that was cut off.
+--
+-- Of an empty database SonarQube makes one with a hundred tables, in a step that it takes up again from its beginning and then
+-- never gets past: the first table that is there already ends it. Until that step is over there is a row nowhere but in
+-- schema_migrations. So: where anything else has a row, nothing is touched.
+
 do $$
 declare
 	one name;
@@ -34,12 +29,3 @@ begin
 	end loop;
 end
 $$;
-END
-}
-check
-: >"$1"
-# A first start may also be cut off later, with the machine still running.
-export PGOPTIONS="-c kiln.again=yes"
-while sleep 60; do
-	check || :
-done

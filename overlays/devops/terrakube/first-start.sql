@@ -1,13 +1,8 @@
-#!/bin/sh
-# prepare FILE: releases the lock of a start that was cut off, makes FILE, so that Terrakube may wait for it, and looks again and
-# again.
-#
-# Who makes or changes Terrakube's tables (Liquibase) has a row say so. Where a power cut ended that, the row goes on saying it:
-# every start after waits for five minutes and gives up. What was made is whole, step by step, and the next start goes on behind it.
-set -eu
-check()
-{
-	psql -XAtq -v ON_ERROR_STOP=1 <<'END'
+-- Releases the lock of a start of Terrakube that was cut off.
+--
+-- Who makes or changes its tables (Liquibase) has a row say so. Where a power cut ended that, the row goes on saying it: every
+-- start after waits for five minutes and gives up. What was made is whole, step by step, and the next start goes on behind it.
+
 do $$
 declare
 	since timestamp;
@@ -31,12 +26,3 @@ begin
 	update public.databasechangeloglock set locked = false, lockgranted = null, lockedby = null where locked;
 end
 $$;
-END
-}
-check
-: >"$1"
-# A first start may also be cut off later, with the machine still running.
-export PGOPTIONS="-c kiln.again=yes"
-while sleep 60; do
-	check || :
-done

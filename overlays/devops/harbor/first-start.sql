@@ -1,13 +1,9 @@
-#!/bin/sh
-# prepare FILE: takes away what a first start made that was cut off, makes FILE, so that Harbor may wait for it, and looks again and again.
-#
-# Harbor makes its tables in steps. While it takes one the database is marked as dirty, and from a dirty one it never starts again:
-# nobody knows how far that step came. The first thing it does with all tables made is to give its administrator a password, and the
-# salt of it. So: where the database is not dirty, or anybody has a salt, nothing is touched.
-set -eu
-check()
-{
-	psql -XAtq -v ON_ERROR_STOP=1 <<'END'
+-- Takes away what a first start of Harbor made that was cut off.
+--
+-- Harbor makes its tables in steps. While it takes one the database is marked as dirty, and from a dirty one it never starts again:
+-- nobody knows how far that step came. The first thing it does with all tables made is to give its administrator a password, and the
+-- salt of it. So: where the database is not dirty, or anybody has a salt, nothing is touched.
+
 set client_min_messages = warning;
 do $$
 declare
@@ -46,12 +42,3 @@ begin
 	end loop;
 end
 $$;
-END
-}
-check
-: >"$1"
-# A first start may also be cut off later, with the machine still running.
-export PGOPTIONS="-c kiln.again=yes"
-while sleep 60; do
-	check || :
-done

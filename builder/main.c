@@ -121,8 +121,25 @@ static int run_command(int argc, char **argv, struct err *err)
 	return r;
 }
 
+/* Names go into locks, reports and answers, which are JSON. */
+static int check_words(int argc, char **argv, struct err *err)
+{
+	for (int i = 1; i < argc; i++) {
+		_cleanup_json_ json_t *word = json_string(argv[i]);
+		_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
+		if (word)
+			continue;
+		strbuf_add_plain(&plain, argv[i]);
+		err_set(err, ERR_USAGE, "argument %d is not UTF-8: \"%s\"", i, strbuf_cstr(&plain));
+		return err_hint(err, "name the file otherwise");
+	}
+	return 0;
+}
+
 static int run(int argc, char **argv, struct err *err)
 {
+	if (check_words(argc, argv, err) < 0)
+		return -1;
 	argc = cmd_options(argc, argv, err);
 	if (argc < 0)
 		return -1;
@@ -147,6 +164,21 @@ static int run(int argc, char **argv, struct err *err)
 	return run_command(argc - 1, argv + 1, err);
 }
 
+/* A result that was written in part is none: the error may have come long before the last flush, which says nothing
+ * then. */
+static int finish(struct err *err)
+{
+	bool before = ferror(stdout);
+
+	cmd_globals.answered = true; /* no second document behind what is there */
+	if (fflush(stdout) != 0)
+		return err_sys(err, errno, "write the result");
+	if (!before)
+		return 0;
+	err_set(err, ERR_IO, "write the result: only a part of it could be written");
+	return err_hint(err, "make room where it goes, or read it to the end");
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_err_ struct err err = ERR_INIT;
@@ -154,12 +186,11 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error like any other */
 	int status = run(argc, argv, &err);
 	if (status >= 0) {
-		if (fflush(stdout) != 0) {
-			err_sys(&err, errno, "write the result");
-			print_error(&err);
-			return ERR_IO;
-		}
-		return status;
+		if (finish(&err) == 0)
+			return status;
+		explain_full(&err);
+		print_error(&err);
+		return ERR_IO;
 	}
 	explain_full(&err);
 	print_error(&err);

@@ -34,7 +34,7 @@ struct str_list {
 struct file_spec {
 	const char *path;   /* absolute, inside the tree or container */
 	const char *source; /* path on the build host to copy from; NULL when `text` is set */
-	const char *text;   /* (rt) content of a rendered template; NULL when `source` is set */
+	const char *text;   /* content of a rendered template, (rt) when runtime or secret; NULL when `source` is set */
 	const char *owner;  /* user name or number inside that tree; NULL: 0 */
 	const char *group;  /* NULL: the owner's number */
 	unsigned mode;	    /* 0: 0644, or what `source` has of execute bits */

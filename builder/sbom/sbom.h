@@ -20,4 +20,4 @@ struct sbom_input {
 /* The caller owns it. */
 json_t *sbom_make(const struct sbom_input *in) __attribute__((returns_nonnull));
 /* Raised when a change of kiln changes the document of the same input. */
-enum { SBOM_VERSION = 1 };
+enum { SBOM_VERSION = 2 };

@@ -134,7 +134,7 @@ static const char *add_tree(struct spdx *d, const struct lock_set *s)
 			document_relate(d, id, "CONTAINS", "SPDXRef-tree-base");
 		return id;
 	}
-	json_t *p = document_package(d, id, s->id, d->in->l->suite, str_eq(s->id, "os") ? "OPERATING-SYSTEM" : NULL);
+	json_t *p = document_package(d, id, s->id, d->in->l->suite, str_eq(s->id, "os") ? "OPERATING_SYSTEM" : NULL);
 	if (str_eq(s->id, "os")) {
 		document_relate(d, APPLIANCE_ID, "CONTAINS", id);
 	} else if (str_eq(s->id, "base")) {

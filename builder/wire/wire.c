@@ -1,7 +1,6 @@
 #include "wire/wire.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "plan/rt.h"
 #include "wire/parts.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,7 @@ static int static_files(const struct container *c, const struct wire_facts *f, s
 		if (s->source) {
 			file->source = arena_strdup(&w->arena, s->source);
 		} else {
-			file->data = rtext_literal(&w->arena, s->text ? s->text : "");
+			file->data = arena_strdup(&w->arena, s->text ? s->text : "");
 			file->len = strlen(file->data);
 		}
 		file->mode = static_mode(s);

@@ -63,7 +63,9 @@ static const struct command *find(const char *name)
 /* The usual reason on a machine that ran well so far deserves the plain words. */
 static void print_error(const struct err *err)
 {
-	fprintf(stderr, "kiln-agent: %s\n", err->msg ? err->msg : "failed");
+	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT; /* a service may have said some of it */
+	strbuf_add_plain(&plain, err->msg ? err->msg : "failed");
+	fprintf(stderr, "kiln-agent: %s\n", strbuf_cstr(&plain));
 	if (err->sys == ENOSPC)
 		fputs("kiln-agent: hint: the disk is full: free space under /var, or give the machine a larger disk\n",
 			stderr);
@@ -71,12 +73,17 @@ static void print_error(const struct err *err)
 		fprintf(stderr, "kiln-agent: hint: %s\n", err->hint);
 }
 
-/* Which container's rendering failed belongs to the problem's name, so that another's success does not hide it. */
-static void keep_problem(const struct agent *a, const struct command *c, int argc, char **argv, const char *msg)
+/*
+ * Which container's rendering failed belongs to the problem's name, so that another's success does not hide it. A word
+ * that nobody understands is whoever typed it, and no problem of the machine; nothing would ever take it away.
+ */
+static void keep_problem(
+	const struct agent *a, const struct command *c, int argc, char **argv, const struct err *failed)
 {
 	_cleanup_free_ char *what = argc > 1 ? xasprintf("%s %s", c->name, argv[1]) : xstrdup(c->name);
-	if ((c->flags & SHOWN) && !strchr(what, '/'))
-		status_problem(a, what, msg);
+	if (!(c->flags & SHOWN) || strchr(what, '/') || (failed && failed->kind == ERR_USAGE))
+		return;
+	status_problem(a, what, failed ? failed->msg : NULL);
 }
 
 int main(int argc, char **argv)
@@ -105,7 +112,7 @@ int main(int argc, char **argv)
 	int rc = c->flags & ALONE ? 0 : agent_init(&a, conf, state, run, &err);
 	if (rc == 0) {
 		rc = c->run(&a, argc - optind, argv + optind, &err);
-		keep_problem(&a, c, argc - optind, argv + optind, rc < 0 ? err.msg : NULL);
+		keep_problem(&a, c, argc - optind, argv + optind, rc < 0 ? &err : NULL);
 	}
 	if (rc < 0)
 		print_error(&err);

@@ -7,7 +7,15 @@
 #include "target/agent/status.h"
 #include "target/agent/text.h"
 
-enum { TICK_MS = 1000, BEAT_MS = 5000, DETAILS_MS = 30000, TROUBLE_MS = 10000, UNITS_MAX = 8, LINES_MAX = 16 << 10 };
+enum {
+	TICK_MS = 1000,
+	BEAT_MS = 5000,
+	DETAILS_MS = 30000,
+	TROUBLE_MS = 10000,
+	LOGS_MS = 10000,
+	UNITS_MAX = 8,
+	LINES_MAX = 16 << 10
+};
 
 /* A text from elsewhere as JSON: plain, secrets masked. */
 static json_t *masked(const char *text, const struct strvec *masks)
@@ -63,11 +71,13 @@ static void container_logs(
 	const json_t *status, const struct strvec *masks, char *(*lines)(const char *unit), json_t *out)
 {
 	const json_t *services = json_object_get(status, "services");
+	uint64_t begun = agent_ms();
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *list = json_object_get(json_array_get(services, i), "containers");
 		for (size_t k = 0; k < json_array_size(list) && json_array_size(out) < UNITS_MAX; k++) {
 			const json_t *c = json_array_get(list, k);
-			_cleanup_free_ char *text = is_worth_a_look(c) ? lines(json_text(c, "unit")) : NULL;
+			bool look = is_worth_a_look(c) && agent_ms() - begun < LOGS_MS;
+			_cleanup_free_ char *text = look ? lines(json_text(c, "unit")) : NULL;
 			if (text && *text)
 				json_array_append_new(out, json_pack("{s:s, s:o}", "name", json_text(c, "name"),
 								   "lines", masked(text, masks)));
@@ -108,8 +118,10 @@ static char *journal(const char *unit)
 		return NULL;
 	}
 	size_t from = out.len > LINES_MAX ? out.len - LINES_MAX : 0;
-	while (out.s[from] && (out.s[from] & 0xc0) == 0x80) /* not in the middle of a character */
-		from++;
+	const char *line =
+		from ? strchr(out.s + from, '\n') : NULL; /* not in the middle of a secret, that no mask would find */
+	if (from)
+		from = line ? (size_t)(line - out.s) + 1 : out.len;
 	char *text = xstrdup(out.s + from);
 	strbuf_release(&out);
 	return text;
@@ -171,37 +183,38 @@ static void details(struct publisher *p, json_t *status)
 		json_object_set(json_object_get(status, "backup"), "next", p->next);
 }
 
-static char *essence(const json_t *status)
+static uint64_t boot_ms(void)
 {
-	_cleanup_json_ json_t *copy = json_copy((json_t *)status);
-	json_object_del(copy, "uptime_ms");
-	json_object_del(copy, "disk");
-	return json_compact(copy);
-}
-
-static int put(const struct publisher *p, const char *name, json_t *j, struct err *err)
-{
-	_cleanup_free_ char *path = path_join(p->dir, name);
 	struct timespec t;
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	json_object_set_new(
-		j, "published_ms", json_integer((json_int_t)t.tv_sec * 1000 + (json_int_t)(t.tv_nsec / 1000000)));
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* `at`: when it was so; to ask others for more may have taken long since. */
+static int put(const struct publisher *p, const char *name, uint64_t at, json_t *j, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(p->dir, name);
+	json_object_set_new(j, "published_ms", json_integer((json_int_t)at));
 	return agent_publish_mode(path, j, 0644, err); /* who may enter the directory reads it */
 }
 
 static int tick(struct publisher *p, struct err *err)
 {
 	_cleanup_json_ json_t *status = status_core(p->a);
-	_cleanup_free_ char *now = essence(status);
+	_cleanup_free_ char *now = status_essence(status);
+	uint64_t at = boot_ms();
 	if (p->essence && str_eq(now, p->essence) && agent_ms() - p->written_ms < BEAT_MS)
 		return 0;
 	free(p->essence);
 	p->essence = steal(now);
 	p->written_ms = agent_ms();
-	_cleanup_json_ json_t *logs = publish_logs(p->a, status, journal);
+	_cleanup_json_ json_t *whole = json_deep_copy(status);
 	publish_open(p->a, status);
 	details(p, status);
-	return put(p, "logs.json", logs, err) < 0 ? -1 : put(p, "status.json", status, err);
+	if (put(p, "status.json", at, status, err) < 0)
+		return -1;
+	_cleanup_json_ json_t *logs = publish_logs(p->a, whole, journal);
+	return put(p, "logs.json", at, logs, err);
 }
 
 int publish_for_ever(const struct agent *a, const char *dir, struct err *err)

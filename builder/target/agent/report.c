@@ -76,15 +76,6 @@ static bool channel_status(struct channel *c, const char *type, json_t *status)
 	return channel_write(c, line);
 }
 
-/* What makes a new line worth sending: all but the clock and the bytes that are free. */
-static char *essence(const json_t *status)
-{
-	_cleanup_json_ json_t *copy = json_copy((json_t *)status);
-	json_object_del(copy, "uptime_ms");
-	json_object_del(copy, "disk");
-	return json_compact(copy);
-}
-
 struct reporter {
 	struct agent *a;
 	struct channel channel;
@@ -104,7 +95,7 @@ static void send_final(struct reporter *r, json_t *status)
 static void tick(struct reporter *r)
 {
 	_cleanup_json_ json_t *status = status_core(r->a);
-	_cleanup_free_ char *now = essence(status);
+	_cleanup_free_ char *now = status_essence(status);
 	bool changed = !str_eq(now, r->essence), due = agent_ms() - r->sent_ms >= HEARTBEAT_MS;
 	if (changed || due) {
 		bool sent = channel_status(&r->channel, changed ? "status" : "heartbeat", status);

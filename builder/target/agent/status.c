@@ -5,10 +5,28 @@
 #include "base/path.h"
 #include "target/agent/publish.h"
 #include "target/agent/show.h"
+#include "target/agent/text.h"
 
 static int put(const char *text, struct err *err)
 {
 	return fputs(text, stdout) < 0 || fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
+}
+
+/* What services say is in it: nothing of that moves a terminal's cursor. */
+static int put_plain(const char *text, const struct strvec *masks, struct err *err)
+{
+	_cleanup_free_ char *clean = text_mask(text, masks);
+	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
+	strbuf_add_plain(&plain, clean);
+	return put(strbuf_cstr(&plain), err);
+}
+
+/* For the console, which has no login: also without secrets. */
+static int put_shown(const struct agent *a, const char *text, struct err *err)
+{
+	_cleanup_strvec_ struct strvec masks = STRVEC_INIT;
+	text_mask_all(a, &masks);
+	return put_plain(text, &masks, err);
 }
 
 /* What people see besides the core; what has to be counted comes only when it is asked for. */
@@ -28,7 +46,7 @@ static int follow(const struct agent *a, bool secrets, struct err *err)
 		_cleanup_json_ json_t *status = status_core(a);
 		_cleanup_free_ char *line = status_line(status), *text = xasprintf("kiln: %s\n", line);
 		bool ready = str_eq(json_string_value(json_object_get(status, "state")), "ready");
-		if (!str_eq(line, last) && put(text, err) < 0)
+		if (!str_eq(line, last) && put_shown(a, text, err) < 0)
 			return -1;
 		free(last);
 		last = steal(line);
@@ -36,7 +54,7 @@ static int follow(const struct agent *a, bool secrets, struct err *err)
 			_cleanup_strbuf_ struct strbuf table = STRBUF_INIT;
 			add_all(a, status);
 			status_text(status, &table);
-			if (put(strbuf_cstr(&table), err) < 0)
+			if (put_shown(a, strbuf_cstr(&table), err) < 0)
 				return -1;
 			_cleanup_err_ struct err why = ERR_INIT;
 			if (secrets && show_once(a, stdout, &why) < 0)
@@ -64,10 +82,12 @@ int cmd_status(struct agent *a, int argc, char **argv, struct err *err)
 			return err_set(err, ERR_USAGE, "status: unknown option %s", argv[i]);
 	}
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	const struct strvec no_masks = STRVEC_INIT; /* it is root who asks */
 	_cleanup_free_ char *canonical = json ? json_canonical(status) : NULL;
-	if (!json)
-		status_text(status, &text);
-	return put(json ? canonical : strbuf_cstr(&text), err);
+	if (json)
+		return put(canonical, err);
+	status_text(status, &text);
+	return put_plain(strbuf_cstr(&text), &no_masks, err);
 }
 
 /* Once per boot: the moment from which on a trouble is a degradation and no longer a start. */

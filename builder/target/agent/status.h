@@ -4,6 +4,8 @@
 
 /* state, reason, services, provision, disk, problems: cheap, asked often. The caller owns it. */
 json_t *status_core(const struct agent *a) __attribute__((returns_nonnull));
+/* What of it makes news: all but what time alone changes, and the bytes that are free. The caller frees it. */
+char *status_essence(const json_t *core) __attribute__((returns_nonnull));
 /* Adds certificates, refusals and the boot's breakdown. */
 void status_details(const struct agent *a, json_t *status);
 /* Adds kernel and memory of the machine, images of containers, language models, and links to the sites. */

@@ -173,3 +173,16 @@ json_t *status_core(const struct agent *a)
 	health_release(&t);
 	return out;
 }
+
+char *status_essence(const json_t *core)
+{
+	_cleanup_json_ json_t *copy = json_copy((json_t *)core);
+	json_object_del(copy, "uptime_ms");
+	json_object_del(copy, "disk");
+	json_t *backup = json_deep_copy(json_object_get(core, "backup")), *items = json_object_get(backup, "items");
+	for (size_t i = 0; i < json_array_size(items); i++)
+		json_object_del(json_array_get(items, i), "age_s");
+	if (backup)
+		json_object_set_new(copy, "backup", backup);
+	return json_compact(copy);
+}

@@ -24,6 +24,18 @@ static void why_not(const json_t *service, struct strbuf *out)
 	}
 }
 
+/* The first of them, by its first line. */
+static void add_problem(const json_t *problems, struct strbuf *out)
+{
+	size_t n = json_array_size(problems);
+	const char *why = json_text(json_array_get(problems, 0), "why");
+	if (!n)
+		return;
+	strbuf_addf(out, "; %s: %.*s", json_text(json_array_get(problems, 0), "what"), (int)strcspn(why, "\n"), why);
+	if (n > 1)
+		strbuf_addf(out, ", and %zu more", n - 1);
+}
+
 char *status_line(const json_t *status)
 {
 	struct strbuf b = STRBUF_INIT;
@@ -51,6 +63,7 @@ char *status_line(const json_t *status)
 			strbuf_addf(&b, "; provision %s %s%s%s", json_text(p, "id"), state,
 				*json_text(p, "step") ? ": " : "", json_text(p, "step"));
 	}
+	add_problem(json_object_get(status, "problems"), &b);
 	if (*json_text(status, "reason"))
 		strbuf_addf(&b, "; %s", json_text(status, "reason"));
 	return strbuf_steal(&b);

@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "target/agent/given.h"
 #include "target/agent/site.h"
+#include <dirent.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -241,14 +242,17 @@ json_t *text_resolve_json(const struct agent *a, const json_t *j, struct strvec 
 	return out;
 }
 
-/* The longest mask that `text` begins with, or 0: a filtered form may begin with the plain one. */
+/*
+ * The longest mask that `text` begins with, or 0: a filtered form may begin with the plain one. A text that was cut off
+ * may end in the first part of one.
+ */
 static size_t masked_prefix(const char *text, const struct strvec *masks)
 {
 	size_t best = 0;
 	for (size_t i = 0; i < masks->n; i++) {
-		size_t n = strlen(masks->v[i]);
-		if (n >= 4 && n > best && strncmp(text, masks->v[i], n) == 0)
-			best = n;
+		size_t n = strlen(masks->v[i]), part = strnlen(text, n);
+		if (part >= 4 && part > best && strncmp(text, masks->v[i], part) == 0)
+			best = part;
 	}
 	return best;
 }
@@ -269,6 +273,35 @@ char *text_mask(const char *text, const struct strvec *masks)
 	return strbuf_steal(&out);
 }
 
+static void names_in(const char *dir, struct strvec *ret)
+{
+	DIR *d = opendir(dir);
+	for (const struct dirent *e; d && (e = readdir(d));)
+		if (e->d_name[0] != '.')
+			strvec_add(ret, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* What provision steps captured, tokens of services: saved/SERVICE/NAME. */
+static void mask_saved(const struct agent *a, struct strvec *masks)
+{
+	_cleanup_free_ char *all = path_join(a->state, "saved");
+	_cleanup_strvec_ struct strvec services = STRVEC_INIT;
+	names_in(all, &services);
+	for (size_t i = 0; i < services.n; i++) {
+		_cleanup_free_ char *dir = path_join(all, services.v[i]);
+		_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+		names_in(dir, &names);
+		for (size_t k = 0; k < names.n; k++) {
+			_cleanup_err_ struct err ignored = ERR_INIT;
+			char *value = NULL;
+			if (read_value(dir, names.v[k], NULL, &value, &ignored) == 0)
+				strvec_take(masks, value);
+		}
+	}
+}
+
 void text_mask_all(const struct agent *a, struct strvec *masks)
 {
 	for (size_t i = 0; i < a->m.n_secrets; i++) {
@@ -277,4 +310,5 @@ void text_mask_all(const struct agent *a, struct strvec *masks)
 		if (!a->m.secrets[i].certificate && secret_value(a, a->m.secrets[i].id, &value, &ignored) == 0)
 			strvec_add(masks, value);
 	}
+	mask_saved(a, masks);
 }

@@ -12,7 +12,10 @@
 int text_resolve(const struct agent *a, const char *text, struct strvec *masks, char **ret, struct err *err);
 /* The same for every string inside a JSON value; returns a new value, or NULL. */
 json_t *text_resolve_json(const struct agent *a, const json_t *j, struct strvec *masks, struct err *err);
-/* Replace every occurrence of a mask (of four characters and more) by "***"; the caller frees the text. */
+/*
+ * Replace every occurrence of a mask, of four characters and more, by "***", and at the end of the text also a part of
+ * one; the caller frees the text.
+ */
 char *text_mask(const char *text, const struct strvec *masks) __attribute__((returns_nonnull));
-/* All secrets of the machine that exist, as masks. */
+/* All secrets of the machine that exist, those that steps captured too, as masks. */
 void text_mask_all(const struct agent *a, struct strvec *masks);

@@ -33,7 +33,7 @@ JSON
 "$agent" --machine "$scratch/machine.json" --state "$scratch/state" --run "$scratch/run" status --publish "$scratch/published" &
 publisher=$!
 at_exit kill "$publisher"
-for _ in $(seq 100); do [ ! -e "$scratch/published/status.json" ] || break; sleep 0.1; done
+for _ in $(seq 100); do [ ! -e "$scratch/published/logs.json" ] || break; sleep 0.1; done
 check 'the status is published' [ -s "$scratch/published/status.json" ]
 check 'and the logs' [ -s "$scratch/published/logs.json" ]
 same 'for who may enter the directory' '644 644' "$(cd "$scratch/published" && stat -c %a status.json logs.json | tr '\n' ' ' | sed 's/ $//')"
@@ -42,6 +42,23 @@ same 'the status has the first line of a problem' 'first line ***' "$(jq -r '.pr
 same 'and no answer of a step' 'null' "$(jq -c '[.provision[].answer] | first' "$scratch/published/status.json")"
 same 'the logs have both' 'first line ***,second line;psql: <script>alert(1)</script> ***' \
     "$(jq -r '(.problems[0].why | sub("\n"; ",")) + ";" + .provision[0].answer' "$scratch/published/logs.json")"
+
+# Root mistypes a word: that is no problem of the machine.
+said=$("$agent" --machine "$scratch/machine.json" --state "$scratch/state" --run "$scratch/run" render wbe 2>&1)
+same 'a container that there is not' 'kiln-agent: no container "wbe"' "${said%%$'\n'*}"
+same 'is no problem of the machine' 'render.json' "$(ls "$scratch/run/problems")"
+# Nothing that a service says moves the cursor of who reads it.
+printf '{"what": "odd", "why": "\\u001b[2J\\u001b]0;own\\u0007kiln: ready"}' >"$scratch/run/problems/odd.json"
+"$agent" --machine "$scratch/machine.json" --state "$scratch/state" --run "$scratch/run" status >"$scratch/said"
+check 'the text of a service is shown' grep -q 'problem: odd:' "$scratch/said"
+"$agent" --machine "$scratch/machine.json" --state "$scratch/state" --run "$scratch/run" ready --check >>"$scratch/said" 2>&1
+same 'and nothing of it is for a terminal' 0 "$(grep -c $'[\x1b\x07]' "$scratch/said")"
+timeout 2 "$agent" --machine "$scratch/machine.json" --state "$scratch/state" --run "$scratch/run" status --follow >"$scratch/said"
+check 'the console says why it is not ready' grep -q 'kiln: degraded: .*; odd: ' "$scratch/said"
+rm "$scratch/run/problems/odd.json"
+timeout 2 "$agent" --machine "$scratch/machine.json" --state "$scratch/state" --run "$scratch/run" status --follow >>"$scratch/said"
+same 'without anything for a terminal' 0 "$(grep -c $'[\x1b\x07]' "$scratch/said")"
+check 'and without secrets' grep -q 'render: first line \*\*\*' "$scratch/said"
 
 # free_ports N: ports of loopback that nobody uses
 free_ports() {

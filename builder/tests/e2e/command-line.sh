@@ -29,3 +29,17 @@ refused 'cache prune by what is no size' 1 'kiln: error: cache prune: --max-size
 refused 'cache prune without a size' 1 'kiln: error: cache prune: --max-size needs a value' "$kiln" cache prune --max-size
 refused 'cache verify where there is none' 6 "kiln: error: cache: there is none at $scratch/none
 kiln: hint: say where with --cache DIR" "$kiln" cache verify --cache "$scratch/none"
+
+# A result of which a part could not be written is none, however long it is.
+written() { # NAME TEXT COMMAND...: with a disk that is full behind standard output
+    local name=$1 text=$2 said status
+    shift 2
+    said=$("$@" 2>&1 >/dev/full)
+    status=$?
+    same "$name" "6 kiln: error: write the result: $text" "$status $(head -n 1 <<<"$said")"
+}
+written 'a long result on a full disk' 'only a part of it could be written' "$kiln" plan "$repo/profiles/full.yaml" --json
+written 'a long text on a full disk' 'only a part of it could be written' "$kiln" plan "$repo/profiles/full.yaml"
+written 'a short one' 'No space left on device' "$kiln" --version
+refused 'a name that is not UTF-8' 1 'kiln: error: argument 2 is not UTF-8: "caf�.lock"
+kiln: hint: name the file otherwise' "$kiln" sbom $'caf\xe9.lock'

@@ -15,6 +15,9 @@ same 'said in JSON' "{\"file\":\"$scratch/a\",\"packages\":24,\"namespace\":$(jq
 check 'no cache was made for it' test ! -e "$scratch/none"
 same 'every relationship is about what is there' '' "$(jq -r '([.packages[].SPDXID] + [.SPDXID]) as $ids
     | .relationships[] | .spdxElementId, .relatedSpdxElement | select(IN($ids[]) | not)' small.spdx.json)"
+# As the JSON schema of SPDX 2.3 spells it; the text of the specification has a hyphen.
+same 'purposes are those of the schema' '' "$(jq -r '.packages[].primaryPackagePurpose // empty | select(IN("APPLICATION", "ARCHIVE", "CONTAINER", "DEVICE",
+    "FILE", "FIRMWARE", "FRAMEWORK", "INSTALL", "LIBRARY", "OPERATING_SYSTEM", "OTHER", "SOURCE") | not)' small.spdx.json)"
 same 'no id is given twice' '' "$(jq -r '.packages[].SPDXID' small.spdx.json | sort | uniq -d)"
 
 # A package that the cache has says more: a real one.

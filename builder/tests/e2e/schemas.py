@@ -125,14 +125,17 @@ def roles():
     """Of people as Keycloak tells of them: who is in no group has no such claim."""
     with open(f"{REPO}/builder/tests/golden/upstream/observed.txt", encoding="utf-8") as file:
         expression = re.search('^Environment="GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_PATH=(.*)"$', file.read(), flags=re.M)[1]
-    for groups, want in ((None, "Viewer"), ([], "Viewer"), (["/users"], "Viewer"), (["/editors2", "/x/admins"], "Viewer"), (["/users", "/editors"], "Editor"),
+    for groups, want in ((None, "None"), ([], "None"), (["/users"], "Viewer"), (["/editors2", "/x/admins", "/users2"], "None"), (["/users", "/editors"], "Editor"),
                          (["/admins", "/users"], "GrafanaAdmin"), (["/editors", "/admins"], "GrafanaAdmin")):
         got = role(expression, {"sub": "x"} if groups is None else {"sub": "x", "groups": groups})
         tell(f"in Grafana who is in {groups} is {want}", "" if got == want else f"{got} by {expression}")
     got = role("contains(groups, '/admins') && 'Admin' || 'Viewer'", {"sub": "x"})
     tell("what is asked of no groups at all is refused", "" if got == "JMESPathTypeError" else got)
+    everybody = expression.replace("'/users'", "''")
+    got = role(everybody, {"sub": "x"})
+    tell("without a group of viewers everybody is one", "" if got == "Viewer" and everybody != expression else f"{got} by {everybody}")
     grafana, realm = settings("grafana"), {f"/{name}" for name in settings("keycloak")["groups"]}
-    tell("the realm has the groups of Grafana's roles", sorted({grafana["admins"], grafana["editors"]} - realm))
+    tell("the realm has the groups of Grafana's roles", sorted({grafana["admins"], grafana["editors"], grafana["viewers"]} - realm))
 
 
 qdrant()

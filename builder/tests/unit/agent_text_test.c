@@ -148,9 +148,14 @@ static void masks(void **state)
 		f);
 	clean = text_mask("abcd, abcd+/=, YWJjZA==, abcd%2B%2F%3D, kiln.internal, abc", &m);
 	assert_string_equal(clean, "***, ***, ***, ***, kiln.internal, abc");
+	put(f, "state/saved/app/token", "sqa_t0ken");
 	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
 	text_mask_all(&f->a, &all);
-	assert_int_equal(all.n, 3);
+	assert_int_equal(all.n, 4);
+	/* What a step captured, and at the end, where a text was cut off, a part of it. */
+	_cleanup_free_ char *cut = text_mask("sqa_t0ken sqa_t0 sqa sqa_t", &all), *end = text_mask("of sqa", &all);
+	assert_string_equal(cut, "*** sqa_t0 sqa ***");
+	assert_string_equal(end, "of sqa");
 }
 
 static void pointers(void **state)

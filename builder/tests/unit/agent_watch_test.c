@@ -4,6 +4,7 @@
 #include "target/agent/firewall.h"
 #include "target/agent/network.h"
 #include "target/agent/patience.h"
+#include "target/agent/pointer.h"
 #include "target/agent/probe.h"
 #include "target/agent/status.h"
 #include "target/agent/watch.h"
@@ -203,7 +204,10 @@ static void states(void **state)
 	assert_status(f, "degraded", "degraded: 1 of 2 services healthy; waiting for web (no answer)");
 	write_health(f, HEALTH_HEALTHY, agent_ms());
 	status_problem(&f->a, "render", "no room");
-	assert_status(f, "degraded", "degraded: 2 of 2 services healthy");
+	assert_status(f, "degraded", "degraded: 2 of 2 services healthy; render: no room");
+	status_problem(&f->a, "firewall", "nft: no such table\nit said more");
+	assert_status(f, "degraded", "degraded: 2 of 2 services healthy; firewall: nft: no such table, and 1 more");
+	status_problem(&f->a, "firewall", NULL);
 	_cleanup_json_ json_t *s = status_core(&f->a);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	status_text(s, &text);
@@ -215,6 +219,23 @@ static void states(void **state)
 	assert_status(f, "degraded",
 		"degraded: 0 of 2 services healthy; waiting for web, db; the health watch does not run (kiln-agent "
 		"watch)");
+}
+
+/* Time alone is no news: an uptime, the age of a backup. */
+static void news(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *first = json_loads(
+				      "{\"uptime_ms\":1,\"backup\":{\"items\":[{\"id\":\"a\",\"age_s\":5}]}}", 0, NULL),
+			      *later = json_loads(
+				      "{\"uptime_ms\":9,\"backup\":{\"items\":[{\"id\":\"a\",\"age_s\":6}]}}", 0, NULL),
+			      *other = json_loads(
+				      "{\"uptime_ms\":9,\"backup\":{\"items\":[{\"id\":\"b\",\"age_s\":6}]}}", 0, NULL);
+	_cleanup_free_ char *a = status_essence(first), *b = status_essence(later), *c = status_essence(other);
+	assert_string_equal(a, b);
+	assert_string_not_equal(a, c);
+	assert_int_equal(
+		json_integer_value(json_pointer(later, "/backup/items/0/age_s")), 6); /* it is only looked at */
 }
 
 static void compare_golden(struct fix *f, const char *name, const char *got)
@@ -365,7 +386,7 @@ int main(void)
 {
 	patience_source("/nonexistent"); /* the load of the machine that tests is none of theirs */
 	const struct CMUnitTest tests[] = {cmocka_unit_test(judgement), cmocka_unit_test(backoff), TEST(waiting),
-		TEST(waiting_for_the_dead), TEST(reasons), TEST(states), TEST(golden), TEST(refusals), TEST(subnets),
-		TEST(moved), TEST(overlaps), TEST(broken_files)};
+		TEST(waiting_for_the_dead), TEST(reasons), TEST(states), cmocka_unit_test(news), TEST(golden),
+		TEST(refusals), TEST(subnets), TEST(moved), TEST(overlaps), TEST(broken_files)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

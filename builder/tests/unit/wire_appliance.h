@@ -20,7 +20,7 @@ static struct kv fixture_env[] = {
 };
 static struct kv fixture_secrets[] = {{"DB_PASSWORD", "${secret:front/db/password}", true}};
 static struct file_spec fixture_front_files[] = {
-	{.path = "/etc/static.conf", .text = "a = $${b}\n", .owner = "web", .mode = 0440},
+	{.path = "/etc/static.conf", .text = "a = ${b}\n", .owner = "web", .mode = 0440},
 	{.path = "/etc/front.conf", .text = "domain ${fact:domain}\n", .runtime = true},
 	{.path = "/etc/key.pem", .text = "${cert:front/tls:key}", .runtime = true, .secret = true, .owner = "web"},
 };

@@ -29,6 +29,7 @@ int health_write(const struct agent *a, const struct health_table *t, struct err
 		json_object_set_new(j, "state", json_string(health_name(e->state)));
 		json_object_set_new(j, "since_ms", json_integer((json_int_t)e->since_ms));
 		json_object_set_new(j, "restarts", json_integer((json_int_t)e->restarts));
+		json_object_set_new(j, "unit_restarts", json_integer((json_int_t)e->unit_restarts));
 		json_t *reason = e->reason ? json_string(e->reason) : NULL;
 		if (reason)
 			json_object_set_new(j, "reason", reason);
@@ -53,6 +54,7 @@ void health_read(const struct agent *a, struct health_table *t)
 		t->v[i] = (struct health_entry){.state = state_of(json_string_value(json_object_get(j, "state"))),
 			.since_ms = (uint64_t)json_integer_value(json_object_get(j, "since_ms")),
 			.restarts = (unsigned)json_integer_value(json_object_get(j, "restarts")),
+			.unit_restarts = (unsigned)json_integer_value(json_object_get(j, "unit_restarts")),
 			.reason = reason ? xstrdup(reason) : NULL};
 	}
 }

@@ -5,9 +5,10 @@
 enum health_state { HEALTH_UNKNOWN, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 struct health_entry {
 	enum health_state state;
-	uint64_t since_ms; /* of the state, agent_ms */
-	unsigned restarts; /* by watch */
-	char *reason;	   /* why not healthy; NULL otherwise */
+	uint64_t since_ms;	/* of the state, agent_ms */
+	unsigned restarts;	/* by watch and by systemd, since the machine's start */
+	unsigned unit_restarts; /* those that systemd last said, which are in `restarts` */
+	char *reason;		/* why not healthy; NULL otherwise */
 };
 struct health_table {
 	struct health_entry *v; /* in the order of machine.containers */

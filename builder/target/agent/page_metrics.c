@@ -88,7 +88,8 @@ static void of_services(const json_t *status, struct strbuf *out)
 		label(out, "service", json_text(s, "name"));
 		value(out, json_integer_value(used));
 	}
-	head(out, "kiln_container_restarts_total", "counter", "restarts of a container that stayed unhealthy");
+	head(out, "kiln_container_restarts_total", "counter",
+		"how often a container that ended or stayed unhealthy was started again");
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *s = json_array_get(services, i), *list = json_object_get(s, "containers");
 		for (size_t k = 0; k < json_array_size(list); k++) {

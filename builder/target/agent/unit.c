@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include <dirent.h>
+#include <limits.h>
 #include <string.h>
 
 #define SLICE "/sys/fs/cgroup/system.slice"
@@ -58,4 +59,42 @@ int unit_queue(const char *verb, const char *unit, struct err *err)
 {
 	const char *const argv[] = {"systemctl", "--no-block", verb, unit, NULL};
 	return proc_run(argv, &(struct proc_opts){.timeout_ms = 30000}, err) < 0 ? -1 : 0;
+}
+
+static void note_restarts(const struct machine *m, const char *unit, uint64_t n, unsigned *counts)
+{
+	for (size_t i = 0; unit && n <= UINT_MAX && i < m->n_containers; i++)
+		if (str_eq(m->containers[i].unit, unit))
+			counts[i] = (unsigned)n;
+}
+
+/* Answers come as blocks of lines, one for each unit, with an empty line between them. */
+int unit_restarts(const struct machine *m, unsigned *counts, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
+	strvec_addl(&argv, "systemctl", "show", "--property=Id", "--property=NRestarts", NULL);
+	for (size_t i = 0; i < m->n_containers; i++)
+		strvec_add(&argv, m->containers[i].unit);
+	if (!m->n_containers)
+		return 0;
+	if (proc_run((const char *const *)argv.v, &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, err) < 0)
+		return -1;
+	const char *unit = NULL;
+	uint64_t n = UINT64_MAX; /* not said */
+	for (char *line = out.s, *next; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		if (str_starts(line, "Id="))
+			unit = line + strlen("Id=");
+		else if (str_starts(line, "NRestarts=") && !str_to_u64(line + strlen("NRestarts="), &n))
+			n = UINT64_MAX;
+		if (*line && next)
+			continue;
+		note_restarts(m, unit, n, counts);
+		unit = NULL;
+		n = UINT64_MAX;
+	}
+	return 0;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/str.h"
+#include "target/agent/machine.h"
 #include <stdbool.h>
 
 /* Where the unit's control group is. The caller frees it. */
@@ -14,5 +15,10 @@ void unit_processes(const char *group, struct strvec *pids);
 bool unit_running(const char *unit);
 /* "active", "activating", "failed", ...; NULL with an error. The caller frees it. */
 char *unit_state(const char *unit, struct err *err);
+/*
+ * How often systemd itself has restarted the unit of each container, in their order; nothing of that is the first
+ * start, or was asked for by somebody. What has no answer stays as it is.
+ */
+int unit_restarts(const struct machine *m, unsigned *counts, struct err *err);
 /* Queue a job, without waiting for it: "restart", "start". */
 int unit_queue(const char *verb, const char *unit, struct err *err);

@@ -1,6 +1,6 @@
 /*
  * `watch`: the health of all containers in one process, one thread each (a probe blocks, and most of the time all
- * sleep). What stays unhealthy is restarted, less and less often.
+ * sleep). What stays unhealthy is restarted, less and less often; what systemd restarts is counted with it.
  */
 #include "target/agent/watch.h"
 #include "base/log.h"
@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-enum { STACK = 512 << 10, FAILS = 3, BEAT_MS = 5000 };
+enum { STACK = 512 << 10, FAILS = 3, BEAT_MS = 5000, COUNT_MS = 10000 };
 #define PATIENCE_MS 30000
 #define BACKOFF_FIRST_MS 60000
 #define BACKOFF_MAX_MS 900000
@@ -77,6 +77,14 @@ bool watch_restart_due(struct watch_state *s, uint64_t now)
 	return true;
 }
 
+bool watch_count(struct health_entry *e, unsigned unit_restarts)
+{
+	unsigned more = unit_restarts < e->unit_restarts ? unit_restarts : unit_restarts - e->unit_restarts;
+	e->unit_restarts = unit_restarts;
+	e->restarts += more;
+	return more > 0;
+}
+
 /* Take over one result; the reason only while it matters. */
 static void record(struct watched *x, enum health_state state, const char *reason, bool restarted)
 {
@@ -133,16 +141,45 @@ static void *watch_container(void *arg)
 	return NULL;
 }
 
-static int start(struct watched *x, struct err *err)
+/*
+ * What ends by itself, or is killed for memory, systemd starts again within a second or a minute, often between two
+ * looks of its watcher. In a thread of its own: a systemd that is slow to answer must not keep the table from being
+ * written.
+ */
+static void *count_restarts(void *arg)
+{
+	struct watch *w = arg;
+	unsigned *counts = xcalloc(w->table.n + 1, sizeof *counts);
+	for (bool failed = false;; agent_sleep(COUNT_MS)) {
+		_cleanup_err_ struct err err = ERR_INIT;
+		pthread_mutex_lock(&w->lock);
+		for (size_t i = 0; i < w->table.n; i++)
+			counts[i] = w->table.v[i].unit_restarts;
+		pthread_mutex_unlock(&w->lock);
+		bool known = unit_restarts(&w->a->m, counts, &err) == 0;
+		if (!known && !failed)
+			log_warn("restarts are not counted: %s", err.msg);
+		failed = !known;
+		pthread_mutex_lock(&w->lock);
+		for (size_t i = 0; i < w->table.n; i++)
+			w->dirty |= watch_count(&w->table.v[i], counts[i]);
+		if (w->dirty)
+			pthread_cond_signal(&w->changed);
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
+
+static int start(void *(*body)(void *), void *arg, const char *name, struct err *err)
 {
 	pthread_t thread;
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	int r = pthread_create(&thread, &attr, watch_container, x);
+	int r = pthread_create(&thread, &attr, body, arg);
 	pthread_attr_destroy(&attr);
-	return r ? err_sys(err, r, "thread for %s", x->c->name) : 0;
+	return r ? err_sys(err, r, "thread for %s", name) : 0;
 }
 
 /* Write the table when something changed, and at least every BEAT_MS: a fresh beat says that the watch lives. */
@@ -183,8 +220,10 @@ int cmd_watch(struct agent *a, int argc, char **argv, struct err *err)
 	struct watched *all = xcalloc(a->m.n_containers + 1, sizeof *all);
 	for (size_t i = 0; i < a->m.n_containers; i++) {
 		all[i] = (struct watched){.w = &w, .c = &a->m.containers[i]};
-		if (start(&all[i], err) < 0)
+		if (start(watch_container, &all[i], all[i].c->name, err) < 0)
 			return free(all), -1;
 	}
+	if (start(count_restarts, &w, "restarts", err) < 0)
+		return free(all), -1;
 	write_for_ever(&w);
 }

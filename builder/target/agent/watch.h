@@ -16,3 +16,8 @@ enum health_state watch_step(struct watch_state *s, const struct health *h, bool
  * busy machine is no reason to make it busier; then 60 s, 120 s, ... 15 min apart.
  */
 bool watch_restart_due(struct watch_state *s, uint64_t now);
+/*
+ * Take over what systemd says of its own restarts of the unit (unit_restarts): it ended, or was killed for memory. A
+ * restart by anybody else lets systemd begin at nothing again; `restarts` only ever rises. Whether it did.
+ */
+bool watch_count(struct health_entry *e, unsigned unit_restarts);

@@ -66,7 +66,7 @@ refused 'one that wants more memory than its machine has is refused' 2 "kiln: er
 kiln: hint: the largest: patroni-1 768 MiB, prometheus 384 MiB, etcd-1 256 MiB" env KILN_DATA="$repo" "$kiln" plan "$scratch/x.yaml"
 small minimal 8G 200M
 refused 'so is one that wants more disk' 2 "kiln: error: $scratch/x.yaml:3:10: machine: disk: 2.2 GiB are needed, the machine has 200 MiB
-kiln: hint: boot partition 192 MiB, data 256 MiB: give the machine a larger disk, or leave services out" env KILN_DATA="$repo" "$kiln" plan "$scratch/x.yaml"
+kiln: hint: boot partition 192 MiB, data 2.0 GiB: give the machine a larger disk, or leave services out" env KILN_DATA="$repo" "$kiln" plan "$scratch/x.yaml"
 # A kind of GPU brings the variant that is for it, where the profile names none.
 plain=docker.io/ollama/ollama:0.32.15
 same "AMD's GPUs: Ollama with ROCm" $plain-rocm "$(ollama profiles/full-amd.yaml)"

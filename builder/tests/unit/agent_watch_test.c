@@ -7,6 +7,7 @@
 #include "target/agent/pointer.h"
 #include "target/agent/probe.h"
 #include "target/agent/status.h"
+#include "target/agent/unit.h"
 #include "target/agent/watch.h"
 #include <arpa/inet.h>
 #include <signal.h>
@@ -67,6 +68,29 @@ static void backoff(void **state)
 	watch_step(&s, &h, true, true, now + 900001);
 	assert_int_equal(s.unhealthy_since_ms, 0);
 	assert_int_equal(s.backoff_ms, 0);
+}
+
+/* What systemd restarted counts like what the watch restarted, and neither is ever counted back. */
+static void restarts_of_both(void **state)
+{
+	(void)state;
+	struct health_entry e = {0};
+	assert_false(watch_count(&e, 0)); /* the first start */
+	assert_int_equal(e.restarts, 0);
+	assert_true(watch_count(&e, 2));
+	assert_false(watch_count(&e, 2));
+	assert_int_equal(e.restarts, 2);
+	/* the watch restarts it, whereupon systemd begins anew */
+	e.restarts++;
+	assert_false(watch_count(&e, 0));
+	assert_int_equal(e.restarts, 3);
+	assert_true(watch_count(&e, 1));
+	assert_int_equal(e.restarts, 4);
+	assert_true(watch_count(&e, 4));
+	assert_int_equal(e.restarts, 7);
+	/* begun anew, and restarted already when it is looked at again */
+	assert_true(watch_count(&e, 3));
+	assert_int_equal(e.restarts, 10);
 }
 
 static const char tiny[] =
@@ -238,6 +262,62 @@ static void news(void **state)
 		json_integer_value(json_pointer(later, "/backup/items/0/age_s")), 6); /* it is only looked at */
 }
 
+/* A systemctl that says its arguments into a file and answers with this text. */
+static void with_systemctl(struct fix *f, const char *answer)
+{
+	_cleanup_free_ char *bin = path_join(f->dir, "bin"), *program = path_join(bin, "systemctl"),
+			    *script =
+				    xasprintf("#!/bin/sh\necho \"$@\" >'%s/asked'\ncat '%s/answer'\n", f->dir, f->dir);
+	mkdir(bin, 0755);
+	assert_works(path_write(program, script, strlen(script), 0755, &f->err), f);
+	put(f, "answer", answer);
+}
+
+static void restarts_of_systemd(void **state)
+{
+	struct fix *f = *state;
+	__attribute__((unused)) _cleanup_fd_ int fd = with_port(f, false);
+	_cleanup_free_ char *old = xstrdup(getenv("PATH")), *path = xasprintf("%s/bin:%s", f->dir, old);
+	unsigned counts[] = {5, 6, 7};
+	setenv("PATH", path, 1);
+	/* in whatever order; of what has no answer, what was known */
+	with_systemctl(f, "NRestarts=1\nId=w.service\n\nId=b.service\nNRestarts=42\n\nId=x.service\nNRestarts=3\n");
+	int r = unit_restarts(&f->a.m, counts, &f->err);
+	with_systemctl(f, "Id=a.service\nNRestarts=many\n\nNRestarts=9\n\nId=b.service\n");
+	int again = unit_restarts(&f->a.m, counts, &f->err);
+	setenv("PATH", old, 1);
+	assert_works(r, f);
+	assert_works(again, f);
+	_cleanup_free_ char *asked = fix_file(f, "asked");
+	assert_string_equal(asked, "show --property=Id --property=NRestarts w.service a.service b.service\n");
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 6);
+	assert_int_equal(counts[2], 42);
+}
+
+/* A watch that is started again goes on counting where the other one was. */
+static void restarts_stay(void **state)
+{
+	struct fix *f = *state;
+	__attribute__((unused)) _cleanup_fd_ int fd = with_port(f, false);
+	struct health_entry v[3] = {{.state = HEALTH_HEALTHY, .restarts = 3, .unit_restarts = 2}};
+	struct health_table t = {.v = v, .n = 3, .beat_ms = agent_ms()}, read;
+	assert_works(agent_private_dirs(&f->a, &f->err), f);
+	assert_works(health_write(&f->a, &t, &f->err), f);
+	health_read(&f->a, &read);
+	assert_int_equal(read.v[0].unit_restarts, 2);
+	assert_false(watch_count(&read.v[0], 2));
+	assert_true(watch_count(&read.v[0], 3));
+	assert_int_equal(read.v[0].restarts, 4);
+	assert_works(health_write(&f->a, &read, &f->err), f);
+	health_release(&read);
+	_cleanup_json_ json_t *s = status_core(&f->a);
+	const json_t *service = json_array_get(json_object_get(s, "services"), 0),
+		     *c = json_array_get(json_object_get(service, "containers"), 0);
+	assert_int_equal(json_integer_value(json_object_get(c, "restarts")), 4);
+	assert_null(json_object_get(c, "unit_restarts"));
+}
+
 static void compare_golden(struct fix *f, const char *name, const char *got)
 {
 	_cleanup_free_ char *path = xasprintf("builder/tests/golden/agent/%s", name);
@@ -385,7 +465,8 @@ static void broken_files(void **state)
 int main(void)
 {
 	patience_source("/nonexistent"); /* the load of the machine that tests is none of theirs */
-	const struct CMUnitTest tests[] = {cmocka_unit_test(judgement), cmocka_unit_test(backoff), TEST(waiting),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(judgement), cmocka_unit_test(backoff),
+		cmocka_unit_test(restarts_of_both), TEST(restarts_of_systemd), TEST(restarts_stay), TEST(waiting),
 		TEST(waiting_for_the_dead), TEST(reasons), TEST(states), cmocka_unit_test(news), TEST(golden),
 		TEST(refusals), TEST(subnets), TEST(moved), TEST(overlaps), TEST(broken_files)};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,11 +80,13 @@ static struct answer document(const struct site *s, struct MHD_Connection *c)
 	return (struct answer){.status = MHD_HTTP_OK, .type = "text/html; charset=utf-8", .body = strbuf_steal(&out)};
 }
 
+/* With its age: published_ms is by a clock that only this machine has. */
 static struct answer status_json(const struct site *s)
 {
 	_cleanup_json_ json_t *status = published(s, "status.json");
 	if (!status)
 		return plain(MHD_HTTP_NOT_FOUND, "the machine has not yet said how it is\n");
+	json_object_set_new(status, "age_ms", json_integer((json_int_t)age_ms(status)));
 	return (struct answer){.status = MHD_HTTP_OK, .type = "application/json", .body = json_canonical(status)};
 }
 

@@ -95,7 +95,13 @@ static void certificates(const json_t *status, struct strbuf *out)
 	strbuf_adds(out, "<h3>Certificates</h3><dl>");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
-		html_addf(out, "<dt>%s</dt><dd>%zu days left</dd>", json_text(c, "id"), (size_t)num_of(c, "days"));
+		json_int_t days = json_integer_value(json_object_get(c, "days"));
+		html_addf(out, "<dt>%s</dt>", json_text(c, "id"));
+		if (days < 0)
+			html_addf(out, "<dd class=\"bad\">ended %zu %s ago</dd>", 0 - (size_t)days,
+				days == -1 ? "day" : "days");
+		else
+			html_addf(out, "<dd>%zu days left</dd>", (size_t)days);
 	}
 	strbuf_adds(out, "</dl>");
 }

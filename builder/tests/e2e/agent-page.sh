@@ -165,6 +165,7 @@ same 'no word about the server' '' "$(header Server)"
 
 # The other pages.
 same 'the status for programs' 't&<i>' "$(get /status.json | jq -r .name)"
+same 'its age is that of one that is new' true "$(get /status.json | jq '.age_ms | . >= 0 and . < 20000')"
 same 'has no log either' 'null' "$(get /status.json "${user[@]}" | jq -c '[.provision[].answer] | first')"
 same 'the certificate, as it is' "$(cat "$scratch/ca.crt")" "$(get /ca.crt)"
 get /ca.crt -D "$scratch/headers" -o "$scratch/body"
@@ -192,6 +193,7 @@ kill -STOP "$publisher"
 jq -c '.published_ms -= 60000' "$scratch/published/status.json" >"$scratch/old" && mv "$scratch/old" "$scratch/published/status.json"
 get / >"$scratch/page.html"
 has 'a status that is old is called so' 'This is how it was 6'
+same 'programs are told its age, which a clock of this machine is no help for' true "$(get /status.json | jq '.age_ms >= 60000 and .age_ms < 120000')"
 rm "$scratch/published/status.json"
 same 'without one there is none for programs' '404 the machine has not yet said how it is' "$(code /status.json) $(cat "$scratch/body")"
 get / >"$scratch/page.html"

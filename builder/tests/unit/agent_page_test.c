@@ -68,6 +68,21 @@ static void test_been_ready(void **state)
 	assert_non_null(strstr(after.s, "\nkiln_been_ready 1\n"));
 }
 
+/* One that ended is not one that has no day left. */
+static void test_certificates(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *status =
+		json_pack("{s:[{s:s, s:i}, {s:s, s:i}, {s:s, s:i}, {s:s, s:i}]}", "certificates", "id", "ca", "days",
+			89, "id", "today", "days", 0, "id", "late", "days", -1, "id", "later", "days", -3);
+	_cleanup_strbuf_ struct strbuf html = STRBUF_INIT;
+	page_machine(&(struct page_view){.status = status}, &html);
+	assert_non_null(strstr(html.s, "<h3>Certificates</h3><dl><dt>ca</dt><dd>89 days left</dd>"
+				       "<dt>today</dt><dd>0 days left</dd>"
+				       "<dt>late</dt><dd class=\"bad\">ended 1 day ago</dd>"
+				       "<dt>later</dt><dd class=\"bad\">ended 3 days ago</dd></dl>"));
+}
+
 static void test_document(void **state)
 {
 	struct fix *f = *state;
@@ -266,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_golden),
 		TEST(test_been_ready),
+		TEST(test_certificates),
 		TEST(test_document),
 		TEST(test_policy),
 		TEST(test_escaping),

@@ -29,21 +29,44 @@ static const char style[] =
 	"dd{margin:0}@media(min-width:40rem){.wide{display:grid;grid-template-columns:1fr 1fr;gap:0 .5rem}}";
 
 /*
- * Every five seconds the page is asked for again, and what differs is put in place: what is open stays open, what has
- * the focus keeps it. When the way to it leads to the sign-on instead, the browser goes there.
+ * Every five seconds the page is asked for again, and what differs is put in place, to the single text: what a reader
+ * has open or closed stays so, what has the focus keeps it, and a part of `main` waits while a selection begins or ends
+ * in it. The state does not wait. When no answer comes it says that, and when the way leads to the sign-on instead, the
+ * browser goes there.
  */
 static const char script[] =
-	"(()=>{const get=(d,s)=>d.querySelector(s);"
-	"const put=(d,s)=>{const "
-	"a=get(document,s),b=get(d,s);if(a&&b&&a.innerHTML!==b.innerHTML)a.innerHTML=b.innerHTML};"
-	"async function again(){try{const r=await fetch(location.pathname,{cache:'no-store',redirect:'manual'});"
+	"(()=>{const get=(d,s)=>d.querySelector(s),label=e=>e.getAttribute('aria-labelledby');"
+	"let last=new Date();"
+	"const held=e=>{const s=getSelection();"
+	"return s.type==='Range'&&(e.contains(s.anchorNode)||e.contains(s.focusNode))};"
+	/* Makes a what b is. */
+	"const put=(a,b)=>{if(a.isEqualNode(b))return;const x=[...a.childNodes],y=[...b.childNodes];"
+	"if(a.nodeType===3&&b.nodeType===3)a.data=b.data;"
+	"else if(!a.cloneNode().isEqualNode(b.cloneNode()))a.replaceWith(b);"
+	"else if(x.length===y.length)x.forEach((n,i)=>put(n,y[i]));"
+	"else a.replaceChildren(...y)};"
+	/* Parts are known by their labels, and always in the same order. */
+	"const parts=(a,b)=>{const old=[...a.children],now=[...b.children];let at=a.firstChild;"
+	"for(const n of now){const o=old.find(e=>label(e)===label(n));"
+	"if(!o){a.insertBefore(n,at);continue}"
+	"at=o.nextSibling;if(!held(o))put(o,n)}"
+	"for(const o of old)if(!held(o)&&!now.some(n=>label(n)===label(o)))o.remove()};"
+	"const show=d=>{const at=document.activeElement?.id;"
+	"document.querySelectorAll('details[id]').forEach(e=>{const n=d.getElementById(e.id);if(n)n.open=e.open});"
+	"put(get(document,'#state'),get(d,'#state'));parts(get(document,'main'),get(d,'main'));"
+	"put(get(document,'footer'),get(d,'footer'));document.title=d.title;"
+	"const e=at&&document.getElementById(at);if(e&&e!==document.activeElement)e.focus({preventScroll:true})};"
+	"const silent=()=>{const s=get(document,'#state'),p=document.createElement('p'),b=document.createElement('b');"
+	"b.textContent=`No answer from the appliance since ${last.toTimeString().slice(0,8)}.`;"
+	"p.className='bad';p.append(b,' What is below is from then.');"
+	"if(s.innerHTML!==p.outerHTML)s.replaceChildren(p);"
+	"document.title=`${get(document,'h1').textContent}: no answer`};"
+	"async function again(){try{"
+	"const r=await fetch(location.pathname,{cache:'no-store',redirect:'manual',signal:AbortSignal.timeout(10000)});"
 	"if(r.type==='opaqueredirect'){location.reload();return}"
-	"if(r.ok){const d=new DOMParser().parseFromString(await r.text(),'text/html');"
-	"document.querySelectorAll('details[open]').forEach(e=>{const n=d.getElementById(e.id);if(n)n.open=true});"
-	"const at=document.activeElement&&document.activeElement.id;"
-	"put(d,'#state');put(d,'main');put(d,'footer');document.title=d.title;"
-	"const e=at&&document.getElementById(at);if(e&&e!==document.activeElement)e.focus({preventScroll:true})}"
-	"}catch{}setTimeout(again,5000)}setTimeout(again,5000)})()";
+	"const d=new DOMParser().parseFromString(await r.text(),'text/html');"
+	"if(r.ok&&get(d,'#state')){last=new Date();show(d)}else silent()"
+	"}catch{silent()}setTimeout(again,5000)}setTimeout(again,5000)})()";
 
 /* " 'sha256-...'" of a text. */
 static void source(struct strbuf *b, const char *text)

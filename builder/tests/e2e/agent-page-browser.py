@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -209,6 +210,71 @@ def failure(b, at):
     b.devtools("Network.setExtraHTTPHeaders", headers={})
 
 
+def passes(b, ready_ms):
+    """The machine goes on, and the page has been asked for again: what both services and times show differs then."""
+    publish("ready", uptime_ms=200000 + ready_ms, ready_ms=ready_ms)
+    same(f"it goes on, {ready_ms // 1000} s", True, bool(b.until(lambda: "Was ready after" in b.text() and f"{ready_ms // 1000} s" in b.script(
+        "return document.querySelector('[aria-labelledby=machine] dl').innerText"))))
+
+
+def reading(b, at):
+    """What the reader does stays done, while all around it changes."""
+    b.devtools("Network.setExtraHTTPHeaders", headers={"X-Auth-Request-User": "owner", "X-Auth-Request-Groups": "/admins"})
+    logs({"name": "postgres", "lines": "FATAL: a line to copy"})
+    publish("ready")
+    b.go(at)
+    b.script("""
+        const log = document.querySelector('#log-container-postgres pre').firstChild;
+        getSelection().setBaseAndExtent(log, 7, log, 21);
+        window.before = ['#images', '[aria-labelledby=machine] dt', '[aria-labelledby=services] li'].map(s => document.querySelector(s))""")
+    passes(b, 61000)
+    same("what is selected stays so", "a line to copy", b.script("return getSelection().toString()"))
+    same("what has not changed is the same element, for who is at it without seeing", [True] * 3, b.script("return window.before.map(e => e.isConnected)"))
+    logs({"name": "postgres", "lines": "FATAL: another line"})
+    passes(b, 62000)
+    same("a part waits while a selection is in it", ["a line to copy", False], [b.script("return getSelection().toString()"), "another line" in b.text()])
+    b.script("getSelection().removeAllRanges()")
+    same("and no longer", True, bool(b.until(lambda: "another line" in b.text())))
+    b.script("document.querySelector('#log-container-postgres').open = false")
+    passes(b, 63000)
+    same("what the reader closed stays closed", False, b.script("return document.querySelector('#log-container-postgres').open"))
+    b.script("const dt = document.querySelector('[aria-labelledby=machine] dt').firstChild; getSelection().setBaseAndExtent(dt, 0, dt, 5)")
+    publish("degraded", problems=[{"what": "render", "why": "no file"}])
+    same("the state does not wait, and what is new has its place", ["problems", "logs", "links", "services", "setup", "machine"], b.until(
+        lambda: "sample: degraded" == b.script("return document.title") and "render: no file" in b.text() and b.script(
+            "return [...document.querySelector('main').children].map(e => e.getAttribute('aria-labelledby')).filter(e => e !== 'start')")))
+    same("nor does that end the selection", "Image", b.script("return getSelection().toString()"))
+    logs()
+    publish("ready")
+    same("what is no more goes", ["links", "services", "setup", "machine"], b.until(lambda: "render" not in b.text() and b.script(
+        "return [...document.querySelector('main').children].map(e => e.getAttribute('aria-labelledby'))")))
+    b.devtools("Network.setExtraHTTPHeaders", headers={})
+
+
+def unanswered(b, what):
+    """The page says it, and since when."""
+    def silent():
+        return b.script("return document.title") == "sample: no answer"
+    same(f"{what}: its title says that there is no answer", True, bool(b.until(silent)))
+    same(f"{what}: so does the state, and nothing else", [True, "rgb(164, 14, 38)"], [
+        bool(re.fullmatch(r"No answer from the appliance since \d\d:\d\d:\d\d\. What is below is from then\.", b.script("return document.querySelector('#state').innerText"))),
+        b.script("return getComputedStyle(document.querySelector('#state p')).color")])
+
+
+def answered(b, what):
+    same(f"{what}: all is as before", True, bool(b.until(lambda: b.script("return document.title") == "sample: ready" and b.script(
+        "return document.querySelector('#state').innerText").startswith("ready: 3 of 3"))))
+
+
+def silence(b, page):
+    """The machine hangs: it takes the connection, and says nothing."""
+    page.send_signal(signal.SIGSTOP)
+    unanswered(b, "it hangs")
+    dark_and_light(b, "no answer")
+    page.send_signal(signal.SIGCONT)
+    answered(b, "it goes on")
+
+
 def keyboard(b, at):
     publish("ready")
     b.go(at)
@@ -236,12 +302,13 @@ def without_script(b, at):
     b.devtools("Emulation.setScriptExecutionDisabled", value=False)
 
 
-class SignOn(http.server.BaseHTTPRequestHandler):
-    """The front door, once there is a gate."""
+class FrontDoor(http.server.BaseHTTPRequestHandler):
+    """Without the page behind it, and then with a gate."""
+    root = 503
 
     def do_GET(self):
         body = b"<title>sign on</title>please sign on"
-        self.send_response(302 if self.path == "/" else 200)
+        self.send_response(self.root if self.path == "/" else 200)
         self.send_header("Location", "/sign-in")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "text/html")
@@ -252,17 +319,23 @@ class SignOn(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def serve(here, inside):
+    return subprocess.Popen([AGENT, "page", "--address", "127.0.0.1", "--port", str(here), "--metrics", str(inside), "--from", DIR, "--group", "/admins"])
+
+
 def main():
     here, inside = port(), port()
     at = f"http://127.0.0.1:{here}/"
     logs({"name": "postgres", "lines": "FATAL: <b>out of</b> space"})
     publish("ready")
-    page = subprocess.Popen([AGENT, "page", "--address", "127.0.0.1", "--port", str(here), "--metrics", str(inside), "--from", DIR, "--group", "/admins"])
+    page = serve(here, inside)
     b = Page()
     try:
         ready(b, at)
         first_boot(b, at)
         failure(b, at)
+        reading(b, at)
+        silence(b, page)
         keyboard(b, at)
         without_script(b, at)
         b.go(at)
@@ -271,8 +344,15 @@ def main():
         same("the console has nothing to complain of", [], b.console())
         page.terminate()
         page.wait()
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", here), SignOn)
+        unanswered(b, "it is gone")
+        page = serve(here, inside)
+        answered(b, "it is there again")
+        page.terminate()
+        page.wait()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", here), FrontDoor)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        unanswered(b, "the front door has nobody to ask")
+        FrontDoor.root = 302
         same("where the way leads to the sign-on, the browser goes there", True, bool(b.until(lambda: b.script("return document.title") == "sign on")))
     finally:
         report()

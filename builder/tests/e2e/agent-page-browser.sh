@@ -32,5 +32,5 @@ while IFS= read -r line; do
     esac
 done < <(mkdir "$scratch/page" "$scratch/home" && HOME=$scratch/home python3 "$repo/builder/tests/e2e/agent-page-browser.py" "$build/kiln-agent" \
     "$scratch/page" "$report" ${axe:+"$axe"} 2>&1 || echo 'not ok - it came to its end')
-same 'all was looked at' 92 "$tests"
+same 'all was looked at' 119 "$tests"
 same 'the report shows every picture' "$(cd "$report" && printf '%s\n' *.png)" "$(grep -o 'src="[^"]*' "$report/index.html" | cut -c6- | sort)"

@@ -169,10 +169,14 @@ static void detail_rows(const json_t *status, struct strbuf *out)
 {
 	const json_t *list = json_object_get(status, "certificates"), *disk = json_object_get(status, "disk");
 	_cleanup_free_ char *where = xasprintf("disk %s", json_text(disk, "path"));
-	for (size_t i = 0; i < json_array_size(list); i++)
-		strbuf_addf(out, "certificate %s: %" JSON_INTEGER_FORMAT " days left\n",
-			json_text(json_array_get(list, i), "id"),
-			json_integer_value(json_object_get(json_array_get(list, i), "days")));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *c = json_array_get(list, i);
+		json_int_t days = json_integer_value(json_object_get(c, "days"));
+		strbuf_addf(out,
+			days < 0 ? "certificate %s: ended %" JSON_INTEGER_FORMAT " days ago\n"
+				 : "certificate %s: %" JSON_INTEGER_FORMAT " days left\n",
+			json_text(c, "id"), days < 0 ? -days : days);
+	}
 	space_row(where, disk, out);
 	space_row("memory", json_object_get(json_object_get(status, "host"), "memory"), out);
 	list = json_object_get(status, "refusals");

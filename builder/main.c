@@ -138,10 +138,8 @@ static int check_words(int argc, char **argv, struct err *err)
 
 static int run(int argc, char **argv, struct err *err)
 {
-	if (check_words(argc, argv, err) < 0)
-		return -1;
 	argc = cmd_options(argc, argv, err);
-	if (argc < 0)
+	if (argc < 0 || check_words(argc, argv, err) < 0)
 		return -1;
 	if (argc < 2) {
 		print_help("kiln", stderr);

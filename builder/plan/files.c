@@ -83,7 +83,7 @@ int render_file(const struct scope *s, const struct file_def *def, const char *d
 		return leak_err(&at, &v, err);
 	out->runtime = rtext_has_reference(v.text);
 	/* What the machine writes it reads as runtime text. */
-	out->text = out->runtime || out->secret ? v.text : rtext_literal(s->pl->arena, v.text);
+	out->text = out->runtime || (out->secret && !in_tree) ? v.text : rtext_literal(s->pl->arena, v.text);
 	if (out->runtime && in_tree)
 		return place_err(&at, err, "holds what only the machine knows; a tree is made at build time");
 	return 0;

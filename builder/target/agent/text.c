@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define VALUE_MAX (1u << 20)
+enum { SAVED_SECRET_MIN = 8 };
 
 static int read_value(const char *dir, const char *id, const char *leaf, char **ret, struct err *err)
 {
@@ -283,7 +284,7 @@ static void names_in(const char *dir, struct strvec *ret)
 		closedir(d);
 }
 
-/* What provision steps captured, tokens of services: saved/SERVICE/NAME. */
+/* What provision steps captured, tokens of services: saved/SERVICE/NAME. What is short is a note, an id or a word. */
 static void mask_saved(const struct agent *a, struct strvec *masks)
 {
 	_cleanup_free_ char *all = path_join(a->state, "saved");
@@ -296,8 +297,12 @@ static void mask_saved(const struct agent *a, struct strvec *masks)
 		for (size_t k = 0; k < names.n; k++) {
 			_cleanup_err_ struct err ignored = ERR_INIT;
 			char *value = NULL;
-			if (read_value(dir, names.v[k], NULL, &value, &ignored) == 0)
-				strvec_take(masks, value);
+			if (read_value(dir, names.v[k], NULL, &value, &ignored) < 0)
+				continue;
+			value[strcspn(value, "\r\n")] = 0;
+			if (strlen(value) >= SAVED_SECRET_MIN)
+				strvec_take(masks, steal(value));
+			free(value);
 		}
 	}
 }

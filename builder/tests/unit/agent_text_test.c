@@ -148,7 +148,8 @@ static void masks(void **state)
 		f);
 	clean = text_mask("abcd, abcd+/=, YWJjZA==, abcd%2B%2F%3D, kiln.internal, abc", &m);
 	assert_string_equal(clean, "***, ***, ***, ***, kiln.internal, abc");
-	put(f, "state/saved/app/token", "sqa_t0ken");
+	put(f, "state/saved/app/token", "sqa_t0ken\n");
+	put(f, "state/saved/app/kind", "healthy"); /* a note */
 	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
 	text_mask_all(&f->a, &all);
 	assert_int_equal(all.n, 4);

@@ -183,13 +183,8 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error like any other */
 	int status = run(argc, argv, &err);
-	if (status >= 0) {
-		if (finish(&err) == 0)
-			return status;
-		explain_full(&err);
-		print_error(&err);
-		return ERR_IO;
-	}
+	if (status >= 0 && finish(&err) == 0)
+		return status;
 	explain_full(&err);
 	print_error(&err);
 	return err.kind ? (int)err.kind : ERR_IO;

@@ -104,16 +104,22 @@ static void print_verified(const struct verify_result *r)
 		printf("%zu of them were made by an older kiln and could not be checked\n", r->unrecorded);
 }
 
+/* With `list` at the key of an empty array. */
+static void answer(json_t *j, const char *key, const struct strvec *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(json_object_get(j, key), json_string(list->v[i]));
+	_cleanup_free_ char *text = json_canonical(j);
+	fputs(text, stdout);
+	cmd_globals.answered = true;
+}
+
 static void verified_json(const struct verify_result *r)
 {
 	_cleanup_json_ json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:[]}", "downloads", (json_int_t)r->downloads,
 		"unpacked", (json_int_t)r->unpacked, "steps", (json_int_t)r->steps, "unrecorded",
 		(json_int_t)r->unrecorded, "damaged");
-	for (size_t i = 0; i < r->damaged.n; i++)
-		json_array_append_new(json_object_get(j, "damaged"), json_string(r->damaged.v[i]));
-	_cleanup_free_ char *text = json_canonical(j);
-	fputs(text, stdout);
-	cmd_globals.answered = true;
+	answer(j, "damaged", &r->damaged);
 }
 
 static int verify(const struct cache *c, struct err *err)
@@ -145,11 +151,7 @@ static void pruned_json(const struct prune_result *r, bool dry_run)
 {
 	_cleanup_json_ json_t *j = json_pack("{s:b, s:I, s:I, s:I, s:[]}", "dry_run", dry_run, "kept",
 		(json_int_t)r->kept, "freed", (json_int_t)r->freed, "size", (json_int_t)r->size, "removed");
-	for (size_t i = 0; i < r->removed.n; i++)
-		json_array_append_new(json_object_get(j, "removed"), json_string(r->removed.v[i]));
-	_cleanup_free_ char *text = json_canonical(j);
-	fputs(text, stdout);
-	cmd_globals.answered = true;
+	answer(j, "removed", &r->removed);
 }
 
 static int prune(const struct cache *c, const struct prune_opts *opts, struct err *err)

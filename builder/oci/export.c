@@ -14,17 +14,13 @@ static int by_digest(const void *a, const void *b)
 	return strcmp((*(const struct blob_ref *const *)a)->digest, (*(const struct blob_ref *const *)b)->digest);
 }
 
-/* All blobs, each once, in the order of their names. */
+/* All blobs, each once, in the order of their names; `v` has room for a NULL behind them. */
 static size_t list_blobs(const struct image_pin *pin, const struct blob_ref **v)
 {
 	size_t n = 0, k = 0;
 
-	if (pin->index.digest)
-		v[n++] = &pin->index;
-	v[n++] = &pin->manifest;
-	v[n++] = &pin->config;
-	for (size_t i = 0; i < pin->n_layers; i++)
-		v[n++] = &pin->layers[i].blob;
+	while ((v[n] = pin_blob(pin, n)))
+		n++;
 	qsort(v, n, sizeof *v, by_digest);
 	for (size_t i = 0; i < n; i++)
 		if (k == 0 || strcmp(v[k - 1]->digest, v[i]->digest) != 0)
@@ -79,7 +75,7 @@ static int write_all(struct tar_out *t, void *arg, struct err *err)
 	const struct image_content *content = arg;
 	const struct image_pin *pin = content->pin;
 	const char *name = content->name;
-	_cleanup_free_ const struct blob_ref **v = xcalloc(pin->n_layers + 3, sizeof *v);
+	_cleanup_free_ const struct blob_ref **v = xcalloc(pin->n_layers + 4, sizeof *v);
 	_cleanup_free_ char *index = index_json(name, pin);
 	size_t n = list_blobs(pin, v);
 

@@ -6,9 +6,8 @@
 
 /*
  * The entries of one part ("sha256", "unpacked", "steps", "apt", "partial", "images", "models"), as named below the
- * cache
- * ("steps/NAME-KEY"), sorted, added to `ret`. What has no name of kiln's is not kiln's, and left out. A part that is
- * not there is empty.
+ * cache ("steps/NAME-KEY"), sorted, added to `ret`. What has no name of kiln's is not kiln's, and left out. A part
+ * that is not there is empty.
  */
 int entries_of(const struct cache *c, const char *part, struct strvec *ret, struct err *err);
 /*

@@ -12,9 +12,10 @@
 
 /* Of one entry; shared with the child that measures and removes. */
 struct state {
-	time_t used, rank; /* the longest unused is that of the lowest rank */
-	uint64_t alone;	   /* bytes of what nothing else has a link to */
-	size_t order;	   /* its place among all, the longest unused first */
+	time_t used;
+	uint64_t alone; /* bytes of what nothing else has a link to */
+	size_t links;	/* where its links begin */
+	size_t nth;	/* not of this entry: which one is at this place, the longest unused first */
 	bool goes;
 };
 /* Files that several entries have links to. */
@@ -22,9 +23,6 @@ struct file {
 	ino_t inode;
 	uint64_t size;
 	nlink_t here, links; /* entries' links to it; and all that there are, of other caches, too */
-};
-struct link {
-	size_t entry, file;
 };
 struct totals {
 	uint64_t size, freed; /* of all; and of that what goes */
@@ -37,7 +35,7 @@ struct pruning {
 	struct totals *totals;
 	size_t mapped;
 	/* Of the child alone. */
-	VEC(struct link) links; /* by entry */
+	VEC(size_t) links;	/* which file each is to; by entry */
 	VEC(struct file) files; /* by inode */
 };
 
@@ -52,7 +50,7 @@ static void count(struct pruning *p, size_t i, const struct stat *st)
 		p->states[i].alone += on_disk(st);
 		return;
 	}
-	vec_push(&p->links, (struct link){.entry = i, .file = p->files.n});
+	vec_push(&p->links, p->files.n);
 	vec_push(&p->files, (struct file){.inode = st->st_ino, .size = on_disk(st), .here = 1, .links = st->st_nlink});
 }
 
@@ -62,6 +60,7 @@ static int measure(struct pruning *p, size_t i, struct err *err)
 	FTS *walk = fts_open((char *const[]){path, NULL}, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
 	int failed = walk ? 0 : errno;
 
+	p->states[i].links = p->links.n;
 	for (FTSENT *e; walk && !failed && (errno = 0, e = fts_read(walk));) {
 		if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS)
 			failed = e->fts_errno;
@@ -78,81 +77,32 @@ static int measure(struct pruning *p, size_t i, struct err *err)
 
 static int by_inode(const void *a, const void *b, void *files)
 {
-	const struct file *f = files;
-	const struct link *x = a, *y = b;
-	ino_t i = f[x->file].inode, j = f[y->file].inode;
+	const struct file *f = files, *x = &f[*(const size_t *)a], *y = &f[*(const size_t *)b];
 
-	return i != j ? (i > j) - (i < j) : (x->entry > y->entry) - (x->entry < y->entry);
-}
-
-static int by_entry(const void *a, const void *b)
-{
-	const struct link *x = a, *y = b;
-
-	return (x->entry > y->entry) - (x->entry < y->entry);
+	return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
 /* Until here each link has a file of its own: make one of those that are the same. */
 static void join_files(struct pruning *p)
 {
+	size_t n = p->links.n;
+	_cleanup_free_ size_t *order = xcalloc(n + 1, sizeof *order);
 	VEC(struct file) files = {0};
 
-	if (p->links.n)
-		qsort_r(p->links.v, p->links.n, sizeof *p->links.v, by_inode, p->files.v);
-	for (size_t i = 0; i < p->links.n; i++) {
-		struct link *l = &p->links.v[i];
-		const struct file *f = &p->files.v[l->file];
+	for (size_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort_r(order, n, sizeof *order, by_inode, p->files.v);
+	for (size_t i = 0; i < n; i++) {
+		const struct file *f = &p->files.v[order[i]];
 		if (!files.n || files.v[files.n - 1].inode != f->inode)
 			vec_push(&files, *f);
 		else
 			files.v[files.n - 1].here++;
-		l->file = files.n - 1;
+		p->links.v[order[i]] = files.n - 1;
 	}
 	vec_release(&p->files);
 	p->files.v = files.v;
 	p->files.n = files.n;
-	if (p->links.n)
-		qsort(p->links.v, p->links.n, sizeof *p->links.v, by_entry);
-}
-
-/* In the order of entries where the times are the same. */
-static int by_use(const void *a, const void *b, void *states)
-{
-	const struct state *s = states, *x = &s[*(const size_t *)a], *y = &s[*(const size_t *)b];
-
-	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) : (x > y) - (x < y);
-}
-
-/* The first link of an entry, or of one behind it. */
-static size_t first_link(const struct pruning *p, size_t entry)
-{
-	size_t from = 0, to = p->links.n;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-		if (p->links.v[middle].entry < entry)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from;
-}
-
-static void let_go(struct pruning *p, size_t i, uint64_t *left)
-{
-	struct state *s = &p->states[i];
-
-	s->goes = true;
-	*left -= s->alone;
-	p->totals->freed += s->alone;
-	for (size_t k = first_link(p, i); k < p->links.n && p->links.v[k].entry == i; k++) {
-		struct file *f = &p->files.v[p->links.v[k].file];
-		f->links--;
-		if (--f->here > 0)
-			continue;
-		*left -= f->size;
-		p->totals->freed += f->links ? 0 : f->size;
-	}
 }
 
 /*
@@ -167,6 +117,33 @@ static time_t rank(const struct pruning *p, size_t i)
 	return p->states[i].used + (time_t)place * 2 * CACHE_USE_NOTED_S;
 }
 
+/* In the order of entries where the times are the same. */
+static int by_use(const void *a, const void *b, void *pruning)
+{
+	size_t i = *(const size_t *)a, j = *(const size_t *)b;
+	time_t x = rank(pruning, i), y = rank(pruning, j);
+
+	return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
+}
+
+static void let_go(struct pruning *p, size_t i, uint64_t *left)
+{
+	struct state *s = &p->states[i];
+
+	s->goes = true;
+	*left -= s->alone;
+	p->totals->freed += s->alone;
+	size_t end = i + 1 < p->entries.n ? p->states[i + 1].links : p->links.n;
+	for (size_t k = s->links; k < end; k++) {
+		struct file *f = &p->files.v[p->links.v[k]];
+		f->links--;
+		if (--f->here > 0)
+			continue;
+		*left -= f->size;
+		p->totals->freed += f->links ? 0 : f->size;
+	}
+}
+
 static void decide(struct pruning *p)
 {
 	size_t n = p->entries.n;
@@ -175,17 +152,16 @@ static void decide(struct pruning *p)
 
 	for (size_t i = 0; i < n; i++) {
 		order[i] = i;
-		p->states[i].rank = rank(p, i);
 		left += p->states[i].alone;
 	}
 	for (size_t i = 0; i < p->files.n; i++)
 		left += p->files.v[i].size;
-	qsort_r(order, n, sizeof *order, by_use, p->states);
-	for (size_t i = 0; i < n; i++)
-		p->states[order[i]].order = i;
-	for (size_t i = 0; i < n; i++)
+	qsort_r(order, n, sizeof *order, by_use, p);
+	for (size_t i = 0; i < n; i++) {
+		p->states[i].nth = order[i];
 		if (p->states[order[i]].used < p->opts->before || left > p->opts->max_size)
 			let_go(p, order[i], &left);
+	}
 	p->totals->size = left;
 }
 
@@ -207,15 +183,13 @@ static int look(void *arg, struct err *err)
 
 static void tell(const struct pruning *p, struct prune_result *ret)
 {
-	_cleanup_free_ const char **in_order = xcalloc(p->entries.n + 1, sizeof *in_order);
-
 	ret->freed = p->totals->freed;
 	ret->size = p->totals->size;
-	for (size_t i = 0; i < p->entries.n; i++)
-		in_order[p->states[i].order] = p->states[i].goes ? p->entries.v[i] : NULL;
-	for (size_t i = 0; i < p->entries.n; i++)
-		if (in_order[i])
-			strvec_add(&ret->removed, in_order[i]);
+	for (size_t i = 0; i < p->entries.n; i++) {
+		size_t entry = p->states[i].nth;
+		if (p->states[entry].goes)
+			strvec_add(&ret->removed, p->entries.v[entry]);
+	}
 	ret->kept = p->entries.n - ret->removed.n;
 }
 

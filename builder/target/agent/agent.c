@@ -54,12 +54,17 @@ static uint64_t clock_ms(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+uint64_t agent_boot_ms(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
+}
+
 uint64_t agent_ms(void)
 {
 	static _Atomic uint64_t start = UINT64_MAX;
 	if (start == UINT64_MAX)
 		start = machine_start();
-	return clock_ms(CLOCK_BOOTTIME) - start;
+	return agent_boot_ms() - start;
 }
 
 uint64_t agent_monotonic_ms(uint64_t usec)

@@ -24,6 +24,8 @@ void agent_release(struct agent *a);
 
 /* Milliseconds since the machine started, suspended ones too: independent of the wall clock. */
 uint64_t agent_ms(void);
+/* The same since the host's kernel started: the scale of published_ms, which the page's container has as well. */
+uint64_t agent_boot_ms(void);
 /* A time of systemd's (microseconds of CLOCK_MONOTONIC) on that scale. */
 uint64_t agent_monotonic_ms(uint64_t usec);
 /* The wall clock, but never before the image's epoch: a machine without a battery says 1970 or 2000. */

@@ -47,9 +47,7 @@ static json_t *published(const struct site *s, const char *name)
 /* By the clock that machine and containers share. */
 static uint64_t age_ms(const json_t *status)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	json_int_t now = (json_int_t)t.tv_sec * 1000 + t.tv_nsec / 1000000,
+	json_int_t now = (json_int_t)agent_boot_ms(),
 		   then = json_integer_value(json_object_get(status, "published_ms"));
 	return now > then ? (uint64_t)(now - then) : 0;
 }

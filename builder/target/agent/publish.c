@@ -20,10 +20,8 @@ enum {
 /* A text from elsewhere as JSON: plain, secrets masked. */
 static json_t *masked(const char *text, const struct strvec *masks)
 {
-	_cleanup_free_ char *clean = text_mask(text, masks);
-	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
-	strbuf_add_plain(&plain, clean);
-	return json_string(strbuf_cstr(&plain));
+	_cleanup_free_ char *shown = text_shown(text, masks);
+	return json_string(shown);
 }
 
 /* A program's output may follow in the next lines. */
@@ -183,13 +181,6 @@ static void details(struct publisher *p, json_t *status)
 		json_object_set(json_object_get(status, "backup"), "next", p->next);
 }
 
-static uint64_t boot_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* `at`: when it was so; to ask others for more may have taken long since. */
 static int put(const struct publisher *p, const char *name, uint64_t at, json_t *j, struct err *err)
 {
@@ -202,7 +193,7 @@ static int tick(struct publisher *p, struct err *err)
 {
 	_cleanup_json_ json_t *status = status_core(p->a);
 	_cleanup_free_ char *now = status_essence(status);
-	uint64_t at = boot_ms();
+	uint64_t at = agent_boot_ms();
 	if (p->essence && str_eq(now, p->essence) && agent_ms() - p->written_ms < BEAT_MS)
 		return 0;
 	free(p->essence);

@@ -12,13 +12,11 @@ static int put(const char *text, struct err *err)
 	return fputs(text, stdout) < 0 || fflush(stdout) ? err_set(err, ERR_IO, "standard output") : 0;
 }
 
-/* What services say is in it: nothing of that moves a terminal's cursor. */
+/* What services say is in it. */
 static int put_plain(const char *text, const struct strvec *masks, struct err *err)
 {
-	_cleanup_free_ char *clean = text_mask(text, masks);
-	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT;
-	strbuf_add_plain(&plain, clean);
-	return put(strbuf_cstr(&plain), err);
+	_cleanup_free_ char *shown = text_shown(text, masks);
+	return put(shown, err);
 }
 
 /* For the console, which has no login: also without secrets. */

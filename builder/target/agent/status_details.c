@@ -8,6 +8,7 @@
 #include "target/agent/network.h"
 #include "target/agent/site.h"
 #include "target/agent/status.h"
+#include "target/agent/unit.h"
 
 static void site_days(const struct agent *a, json_t *list)
 {
@@ -108,60 +109,43 @@ static json_t *container_of(json_t *status, const char *unit)
 	return NULL;
 }
 
-/* When a unit was begun and when it was there, in microseconds of the machine's clock; 0: not yet. */
-struct unit_times {
-	const char *unit;
-	uint64_t begun, active;
+struct timed {
+	const struct agent *a;
+	json_t *status;
 };
 
 /*
  * `wait` saw a container first when podman had started it; systemd knows when its unit was begun. Of a container that
- * nobody asks for its health, systemd knows also when it was there.
+ * nobody asks for its health, systemd knows also when it was there. In microseconds of the machine's clock; 0: not yet.
  */
-static void note_unit(const struct agent *a, json_t *status, const struct unit_times *t)
+static void note_unit(void *arg, const char *unit, const char *const *values)
 {
-	json_t *c = t->unit && t->begun ? container_of(status, t->unit) : NULL;
+	const struct timed *t = arg;
+	uint64_t begun = 0, active = 0;
+	if (values[0])
+		(void)str_to_u64(values[0], &begun);
+	if (values[1])
+		(void)str_to_u64(values[1], &active);
+	json_t *c = begun ? container_of(t->status, unit) : NULL;
 	const struct container *known =
-		c ? machine_container(&a->m, json_string_value(json_object_get(c, "name"))) : NULL;
+		c ? machine_container(&t->a->m, json_string_value(json_object_get(c, "name"))) : NULL;
 
 	if (!known)
 		return;
-	if (known->health.kind == PROBE_NONE && t->active >= t->begun)
-		json_object_set_new(c, "healthy_ms", json_integer((json_int_t)agent_monotonic_ms(t->active)));
+	if (known->health.kind == PROBE_NONE && active >= begun)
+		json_object_set_new(c, "healthy_ms", json_integer((json_int_t)agent_monotonic_ms(active)));
 	uint64_t healthy = (uint64_t)json_integer_value(json_object_get(c, "healthy_ms"));
 	/* a unit that was restarted since has a younger start than the health we know of */
-	if (agent_monotonic_ms(t->begun) <= healthy)
-		json_object_set_new(c, "started_ms", json_integer((json_int_t)agent_monotonic_ms(t->begun)));
+	if (agent_monotonic_ms(begun) <= healthy)
+		json_object_set_new(c, "started_ms", json_integer((json_int_t)agent_monotonic_ms(begun)));
 }
 
-/* Answers come as blocks of lines, one for each unit, with an empty line between them. */
 static void unit_times(const struct agent *a, json_t *status)
 {
+	static const char *const properties[] = {
+		"InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic", NULL};
 	_cleanup_err_ struct err ignored = ERR_INIT;
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	_cleanup_strvec_ struct strvec argv = STRVEC_INIT, lines = STRVEC_INIT;
-	strvec_addl(&argv, "systemctl", "show", "--property=Id", "--property=InactiveExitTimestampMonotonic",
-		"--property=ActiveEnterTimestampMonotonic", NULL);
-	for (size_t i = 0; i < a->m.n_containers; i++)
-		strvec_add(&argv, a->m.containers[i].unit);
-	if (!a->m.n_containers || proc_run((const char *const *)argv.v,
-					  &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, &ignored) < 0)
-		return;
-	str_split(&lines, strbuf_cstr(&out), "\n");
-	struct unit_times t = {0};
-	for (size_t i = 0; i < lines.n; i++) {
-		const char *line = lines.v[i], *value = strchr(line, '=');
-		if (!value)
-			continue;
-		if (str_starts(line, "Id=")) {
-			note_unit(a, status, &t);
-			t = (struct unit_times){.unit = value + 1};
-		} else if (str_starts(line, "InactiveExit"))
-			(void)str_to_u64(value + 1, &t.begun);
-		else if (str_starts(line, "ActiveEnter"))
-			(void)str_to_u64(value + 1, &t.active);
-	}
-	note_unit(a, status, &t);
+	(void)unit_show(&a->m, properties, note_unit, &(struct timed){.a = a, .status = status}, &ignored);
 }
 
 void status_details(const struct agent *a, json_t *status)

@@ -274,6 +274,15 @@ char *text_mask(const char *text, const struct strvec *masks)
 	return strbuf_steal(&out);
 }
 
+char *text_shown(const char *text, const struct strvec *masks)
+{
+	_cleanup_free_ char *clean = text_mask(text, masks);
+	struct strbuf plain = STRBUF_INIT;
+	strbuf_adds(&plain, "");
+	strbuf_add_plain(&plain, clean);
+	return strbuf_steal(&plain);
+}
+
 static void names_in(const char *dir, struct strvec *ret)
 {
 	DIR *d = opendir(dir);

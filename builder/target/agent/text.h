@@ -17,5 +17,7 @@ json_t *text_resolve_json(const struct agent *a, const json_t *j, struct strvec 
  * one; the caller frees the text.
  */
 char *text_mask(const char *text, const struct strvec *masks) __attribute__((returns_nonnull));
+/* What may be shown of a text of others: masked, and nothing in it moves a terminal's cursor. The caller frees it. */
+char *text_shown(const char *text, const struct strvec *masks) __attribute__((returns_nonnull));
 /* All secrets of the machine that exist, those that steps captured too, as masks. */
 void text_mask_all(const struct agent *a, struct strvec *masks);

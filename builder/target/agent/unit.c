@@ -61,40 +61,71 @@ int unit_queue(const char *verb, const char *unit, struct err *err)
 	return proc_run(argv, &(struct proc_opts){.timeout_ms = 30000}, err) < 0 ? -1 : 0;
 }
 
-static void note_restarts(const struct machine *m, const char *unit, uint64_t n, unsigned *counts)
+/* What systemctl said of one unit: of each property its value, or NULL. */
+struct said {
+	const char *unit, *values[UNIT_PROPERTIES_MAX];
+};
+
+static void note_line(struct said *s, const char *const *properties, const char *line)
 {
-	for (size_t i = 0; unit && n <= UINT_MAX && i < m->n_containers; i++)
-		if (str_eq(m->containers[i].unit, unit))
-			counts[i] = (unsigned)n;
+	const char *value = strchr(line, '=');
+	if (!value)
+		return;
+	if (str_starts(line, "Id="))
+		s->unit = value + 1;
+	for (size_t i = 0; properties[i]; i++)
+		if (strlen(properties[i]) == (size_t)(value - line) && str_starts(line, properties[i]))
+			s->values[i] = value + 1;
 }
 
 /* Answers come as blocks of lines, one for each unit, with an empty line between them. */
-int unit_restarts(const struct machine *m, unsigned *counts, struct err *err)
+int unit_show(const struct machine *m, const char *const *properties,
+	void (*each)(void *arg, const char *unit, const char *const *values), void *arg, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
-	strvec_addl(&argv, "systemctl", "show", "--property=Id", "--property=NRestarts", NULL);
+	strvec_addl(&argv, "systemctl", "show", "--property=Id", NULL);
+	for (size_t i = 0; properties[i]; i++)
+		strvec_addf(&argv, "--property=%s", properties[i]);
 	for (size_t i = 0; i < m->n_containers; i++)
 		strvec_add(&argv, m->containers[i].unit);
 	if (!m->n_containers)
 		return 0;
 	if (proc_run((const char *const *)argv.v, &(struct proc_opts){.capture = &out, .timeout_ms = 30000}, err) < 0)
 		return -1;
-	const char *unit = NULL;
-	uint64_t n = UINT64_MAX; /* not said */
+	struct said s = {0};
 	for (char *line = out.s, *next; line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = 0;
-		if (str_starts(line, "Id="))
-			unit = line + strlen("Id=");
-		else if (str_starts(line, "NRestarts=") && !str_to_u64(line + strlen("NRestarts="), &n))
-			n = UINT64_MAX;
+		note_line(&s, properties, line);
 		if (*line && next)
 			continue;
-		note_restarts(m, unit, n, counts);
-		unit = NULL;
-		n = UINT64_MAX;
+		if (s.unit)
+			each(arg, s.unit, s.values);
+		s = (struct said){0};
 	}
 	return 0;
+}
+
+struct restarts {
+	const struct machine *m;
+	unsigned *counts;
+};
+
+static void note_restarts(void *arg, const char *unit, const char *const *values)
+{
+	const struct restarts *r = arg;
+	uint64_t n;
+	if (!values[0] || !str_to_u64(values[0], &n) || n > UINT_MAX)
+		return;
+	for (size_t i = 0; i < r->m->n_containers; i++)
+		if (str_eq(r->m->containers[i].unit, unit))
+			r->counts[i] = (unsigned)n;
+}
+
+int unit_restarts(const struct machine *m, unsigned *counts, struct err *err)
+{
+	static const char *const properties[] = {"NRestarts", NULL};
+	return unit_show(m, properties, note_restarts, &(struct restarts){.m = m, .counts = counts}, err);
 }

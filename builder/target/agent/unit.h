@@ -16,6 +16,13 @@ bool unit_running(const char *unit);
 /* "active", "activating", "failed", ...; NULL with an error. The caller frees it. */
 char *unit_state(const char *unit, struct err *err);
 /*
+ * Ask systemd for properties (NULL-terminated, at most UNIT_PROPERTIES_MAX) of the unit of each container; `each` gets
+ * the values in that order, NULL for what was not said.
+ */
+enum { UNIT_PROPERTIES_MAX = 2 };
+int unit_show(const struct machine *m, const char *const *properties,
+	void (*each)(void *arg, const char *unit, const char *const *values), void *arg, struct err *err);
+/*
  * How often systemd itself has restarted the unit of each container, in their order; nothing of that is the first
  * start, or was asked for by somebody. What has no answer stays as it is.
  */
